@@ -90,6 +90,9 @@ Rank = tuple[float, bool]
 NOT_READ: Rank = (-1.0, False)
 """The rank of a line of which no option reads a number."""
 
+SECONDS = "seconds"
+"""The metric that is the time of a run itself."""
+
 IN_FILES, MOST_READING = "folder", 300.0
 """The source of numbers in files that the command wrote, and the seconds in which they are read."""
 
@@ -222,14 +225,16 @@ def train(
     if changed := changed_input(loop):
         say("exit", state="failed", message=changed)
         return "failed"
-    reader = Told(say, loop, evals)
+    reader = (ToldBoth if loop.get("beside") else Told)(say, loop, evals)
     if heard.exists():
         ended: str | None = ""
         tell_again(heard, reader, say)
     else:
+        began = time.monotonic()
         with (folder / "run.log").open("ab") as log:
             ended = run(words, loop, drawn_seed, metrics, log, reader, lambda: stop_asked)
-        if ended == "" and not reader.values:
+            reader.end(time.monotonic() - began)
+        if ended == "" and not reader.is_complete:
             tell_files(loop.get("folder_reader", ""), out, reader)
     shared = "" if ended != "" else shared_with(folder, reader, others_files, was_cut_off)
     if shared:
@@ -392,6 +397,8 @@ class Told:
 
     def record(self, source: str, numbers: Mapping[str, Any]) -> None:
         """Numbers that were reported together, by name."""
+        if source == IN_FILES and self.source not in ("", IN_FILES):
+            return
         values = {key: one for key, text in numbers.items() if (one := number(text)) is not None}
         step, value = values.pop("step", None), values.pop(self.metric, None)
         if value is not None and not self._is_heard(source):
@@ -436,6 +443,17 @@ class Told:
             self.written |= new.keys()
             loss = {"train_loss": new.pop("train_loss")} if "train_loss" in new else {}
             self.say("iter", iter=at, **loss, **({"numbers": new} if new else {}))
+
+    @property
+    def is_complete(self) -> bool:
+        """True if no number is missing any more."""
+        return bool(self.values)
+
+    def end(self, seconds: float) -> None:
+        """The command ended after so many seconds, which may be the metric themselves."""
+        if self.metric == SECONDS:
+            self.source = "clock"
+            self.values = {max(self.last_step, 1): round(seconds, 3)}
 
     def outcome(self) -> tuple[int, float, str]:
         """(step, value, what is wrong): the value that counts, at the step that it is of."""
@@ -486,6 +504,40 @@ class Told:
             ((likeness(name, self.metric), "." in value), f"--metric {shlex.quote(name)}")
             for name, value in reversed(single.items())
         ]
+
+
+class ToldBoth(Told):
+    """Takes a second number beside the metric, too, such as the val loss beside the seconds."""
+
+    def __init__(
+        self,
+        say: Callable[..., object],
+        loop: Mapping[str, Any],
+        evals: Mapping[int, float | None] | None = None,
+    ) -> None:
+        super().__init__(say, loop, evals)
+        self.beside = Told(self._say_beside, {**loop, "metric": loop["beside"], "pattern": ""})
+
+    def line(self, text: str) -> None:
+        self.beside.line(text)
+        super().line(text)
+
+    def record(self, source: str, numbers: Mapping[str, Any]) -> None:
+        if source not in ("output", "pattern"):  # these are each reader's own
+            self.beside.record(source, numbers)
+        super().record(source, numbers)
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self.values and self.beside.values)
+
+    def end(self, seconds: float) -> None:
+        self.last_step = max(self.last_step, max(self.beside.values, default=0))
+        super().end(seconds)
+
+    def _say_beside(self, kind: str, **fields: Any) -> None:
+        if kind == "eval":
+            self.say("iter", iter=fields["iter"], numbers={self.beside.metric: fields["val_loss"]})
 
 
 def numbers_said(match: re.Match[str]) -> dict[str, str]:
@@ -627,9 +679,7 @@ def tell_again(heard: Path, reader: Told, say: Clock) -> None:
             say.at(seconds)
             if isinstance(content, str):
                 reader.line(content)
-            elif content is not None and (
-                content["source"] != IN_FILES or reader.source in ("", IN_FILES)
-            ):
+            elif content is not None:
                 reader.record(content["source"], content["numbers"])
     heard.unlink()
 

@@ -16,7 +16,8 @@ from q1lab.commands._ask import ask_direction
 from q1lab.commands._output import remark
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable
-from q1lab.judgment.metric_names import direction, known_direction
+from q1lab.judgment.metric_names import direction, is_speed, known_direction
+from q1lab.study.command_arms import CommandSpec
 from q1lab.study.command_line import Request
 from q1lab.train import first_run
 from q1lab.train.first_run import FirstRun
@@ -25,9 +26,15 @@ MOST_LISTED = 8
 """Names that are listed where several may be the metric."""
 
 
+def needs_first_run(loop: CommandSpec) -> bool:
+    """True for a command whose metric is not known, or is a speed, beside which the number that the
+    change should leave alone is told."""
+    return not loop.metric or (is_speed(loop.metric) and not loop.beside)
+
+
 def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) -> Request:
-    """The request with the metric that its command measured before, else the one of its first run.
-    Problem where no one can say which number it is."""
+    """The request with the metric that its command measured before, else the one of its first run,
+    or with the number beside a speed. Problem where no one can say which number it is."""
     loop = request.loop
     assert loop is not None
     better = loop.better if "better" in typed else ""
@@ -43,9 +50,13 @@ def with_metric(request: Request, typed: Set[str], *, ask: bool, quiet: bool) ->
         show = _show_line if sys.stderr.isatty() else lambda _: None
         heard = first_run.hear(request, show)
         show("")  # what follows is printed on an empty line
-        name = _chosen(heard, ask)
-        better = _better(name, better, ask)
-        spec, source = replace(loop, metric=name), ""
+        if loop.metric:
+            spec = replace(loop, beside=next(iter(heard.candidates), ""))
+            better = loop.better
+        else:
+            spec = replace(loop, metric=_chosen(heard, ask))
+            better = _better(spec.metric, better, ask)
+        source = f", with {spec.beside} beside it" * bool(spec.beside)
     spec = replace(spec, better=better or spec.better)
     remark(
         f"Metric: {spec.metric}{source}, {spec.better} is better (to say it: --metric "

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from q1lab.commands._ask import agrees_to_run, ask_direction, ask_user, is_at_terminal
-from q1lab.commands._first_run import with_metric
+from q1lab.commands._first_run import needs_first_run, with_metric
 from q1lab.commands._flags import GroupedCommand, flags
 from q1lab.commands._following import finish_study, follow_studies
 from q1lab.commands._names import variant_argument
@@ -97,7 +97,7 @@ def run(
         parsed = parse_run(variant, {**options, "better": ask_direction(problem)}, typed)
     request = parsed.request
     with open_store() as store:
-        if request.loop is not None and not request.loop.metric:
+        if request.loop is not None and needs_first_run(request.loop):
             study_plan.draft_study(request, store)  # what can be refused is refused at once
             request = with_metric(request, typed, ask=ask, quiet=as_json)
         remark("Looking at both arms and this machine …", quiet=as_json)

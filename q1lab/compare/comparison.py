@@ -17,14 +17,16 @@ from typing import Any
 
 from q1lab.ground import json_records
 from q1lab.ground.errors import Problem
+from q1lab.ground.text_formats import printable
 from q1lab.journal.home_history import StudyHistory
 from q1lab.journal.store import Row
 from q1lab.journal.stored_results import RECORD_VERSION
-from q1lab.judgment import arrange, conditions, intervals, layout, names
+from q1lab.judgment import arrange, conditions, intervals, layout, metric_names, names
 from q1lab.judgment.difference_text import percent_level
 from q1lab.judgment.intervals import Analysis, Interval, Reason
 from q1lab.judgment.judge import judge
-from q1lab.judgment.judgment import Commands, Found, Judgment, Plan, Setting
+from q1lab.judgment.judgment import Beside, Commands, Found, Judgment, Plan, Setting
+from q1lab.judgment.metric import Metric
 from q1lab.judgment.run_states import RunState
 from q1lab.study import kinds, studies
 from q1lab.study.events import first_start
@@ -139,10 +141,12 @@ def build_comparison(
     starts: Mapping[int, Mapping[str, Any]] | None = None,
     floor: Interval | None = None,
     curves: Mapping[int, Sequence[tuple[int, float | None]]] | None = None,
+    beside: Mapping[int, Sequence[tuple[int, float | None]]] | None = None,
 ) -> Comparison:
     """The comparison, from a study's plan, its runs' rows, its question's history (none: looked at
     this once), what each run said when it began (by the row's id), the interval of its baseline
-    against itself, and the curves of its metric (by the row's id)."""
+    against itself, and, by the row's id, the curves of its metric and of the number ``beside``
+    it."""
     delta = study.smallest_that_matters
     counted, complete = _counted(study, rows, delta)
     if question is None:
@@ -179,6 +183,7 @@ def build_comparison(
             asked=question.asked,
             found=_found(study, counted, question, starts or {}, finished),
             floor=floor,
+            beside=_beside(study, counted, beside or {}, judged.analysis.alpha),
             timed=_timed(spent),
         ),
         reused=tuple(_name(row) for row in counted if row["reused_from"]),
@@ -227,6 +232,23 @@ def setting_of(study: Study) -> Setting:
 
 
 # ── small pieces
+
+
+def _beside(
+    study: Study,
+    rows: Sequence[Row],
+    curves: Mapping[int, Sequence[tuple[int, float | None]]],
+    alpha: float,
+) -> Beside | None:
+    """The number that a command reports beside the metric, judged on the same pairs; None where a
+    run has none."""
+    name = study.trainer.loop.beside
+    ends = {row["id"]: curve[-1][1] for row in rows if (curve := curves.get(row["id"]))}
+    if not ends or len(ends) < len(rows):
+        return None
+    metric = Metric(printable(name), "", metric_names.direction(name) or "lower")
+    arms = ({row["seed"]: ends[row["id"]] for row in rows if row["arm"] == arm} for arm in ARMS)
+    return Beside(metric, judge(*arms, metric=metric, level=alpha).analysis)
 
 
 def _values(rows: Sequence[Row], arm: str) -> dict[int, float | None]:

@@ -52,7 +52,9 @@ def compare(store: Store, study: Study) -> Comparison:
             return unchanged
     if result is None:
         curves = {row["id"]: store.curve(row["id"], study.metric.key()) for row in rows}
-        result = build_comparison(study, rows, question, starts, floor, curves)
+        name = study.trainer.loop.beside
+        beside = {row["id"]: store.curve(row["id"], name) for row in rows if name}
+        result = build_comparison(study, rows, question, starts, floor, curves, beside)
     text = json.dumps(to_record(result), allow_nan=False)
     stored_results.cache_record(store, study.id, f"{fingerprint} {sha256_text(text)}", text)
     return result

@@ -100,6 +100,20 @@ def answer(j: Judgment) -> str:
     return f"The true difference in {metric} could be {measured}."
 
 
+@fact("answer")
+def beside(j: Judgment) -> str:
+    if j.beside is None or j.beside.analysis.ends is None:
+        return ""
+    analysis, ends = j.beside.analysis, j.beside.analysis.ends
+    text = f"{interval_text(analysis)} ({_level(j)} interval)"
+    name = printable(j.beside.metric.name)
+    if ends.excludes_zero():
+        way = "better" if j.beside.metric.favors(ends.low) else "worse"
+        return f"The {name} is {way}: {text}."
+    most = number_writer(analysis).size(max(-ends.low, ends.high))
+    return f"The {name} is unchanged within {most}: {text}."
+
+
 def _no_verdict(j: Judgment) -> str:
     analysis, found = j.analysis, j.found
     pairs = plural(len(analysis.pairs), "pair")

@@ -128,6 +128,14 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Another metric of the same pairs, such as the val loss beside the speed."""
+
+    metric: Metric
+    analysis: Analysis
+
+
+@dataclass(frozen=True)
 class Commands:
     """The commands that go on from here; empty where there is none."""
 
@@ -168,6 +176,7 @@ class Judgment:
     timed: Mapping[str, Interval] | None = None
     """tokens_per_s, wall_s → how much more or less the modified arm's is (0.1: a tenth more), as a
     95% interval, where there are runs enough; None where single runs are not known."""
+    beside: Beside | None = None
     prediction: Mapping[str, Any] | None = None
     commands: Commands = Commands()
 

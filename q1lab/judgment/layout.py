@@ -212,6 +212,7 @@ def to_json(j: Judgment) -> dict[str, Any]:
             "outlier": j.outlier,
             "floor": j.floor,
             "timed": j.timed,
+            "beside": j.beside,
             "prediction": j.prediction,
             "facts": [fact._asdict() for fact in facts_of(j)],
             "next": next_step(j) or None,

@@ -18,7 +18,7 @@ def _set(words: str) -> frozenset[str]:
 
 LOWER = _set(
     "loss losses error errors err ppl perplexity bpb bpc bpd nll mse rmse mae mape wer cer fid "
-    "logloss crossentropy regret time seconds latency l1 l2"
+    "logloss crossentropy regret time seconds runtime latency l1 l2"
 )
 HIGHER = _set(
     "acc accuracy f1 auc auroc auprc roc bleu rouge score scores precision recall r2 map iou miou "
@@ -33,6 +33,9 @@ NO_MEASURE = _set(
     "batch start from minutes hours runs"
 )
 """Words of numbers that measure no result, whatever else their name says."""
+SPEEDS = _set("seconds second sec time runtime latency throughput fps sps tps")
+"""Words of a number that says how fast a run was."""
+RATES = _set("throughput fps sps tps")
 SUMMARIES = _set("best min max lowest highest last final")
 """Words of a number that is picked out of others."""
 HELD_OUT = _set("val valid validation eval evaluation evaluate test testing dev heldout holdout")
@@ -41,10 +44,17 @@ TRAIN = _set("train training")
 
 def direction(name: str) -> str:
     """``lower`` or ``higher``, as the last word of a name says that is known; empty for none."""
-    result = ""
-    for word in _words(name):
+    words, result = _words(name), ""
+    if RATES.intersection(words) or (is_speed(name) and "per" in words):
+        return "higher"
+    for word in words:
         result = "lower" if word in LOWER else "higher" if word in HIGHER | RETURNS else result
-    return "higher" if result == "lower" and "neg" in _words(name) else result
+    return "higher" if result == "lower" and "neg" in words else result
+
+
+def is_speed(name: str) -> bool:
+    """True for the name of a time or a rate, such as ``tokens_per_second``."""
+    return bool(SPEEDS.intersection(_words(name)))
 
 
 def known_direction(name: str | None, typed: str | None) -> str:

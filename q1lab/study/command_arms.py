@@ -65,6 +65,8 @@ class CommandSpec:
         flag="--metric-pattern",
         metavar="REGEX",
     )
+    beside: Annotated[str, max_chars(100)] = ""
+    """The number whose difference is told beside a speed: ``val loss``; empty for none."""
     resume: CommandText = ""
     """Arguments with which a run that was stopped goes on; empty: it begins again."""
     inputs: dict[str, FileHash] = field(default_factory=dict)
@@ -94,6 +96,8 @@ COMMAND_KEYS = tuple(
     item.name for item in fields(CommandSpec) if item.name not in ("args", "folder", "code")
 )
 """The keys that the table [command] of a study.toml may have."""
+SECONDS = "seconds"
+"""The metric that is the time of a run itself, as labs/loop.py knows it."""
 NO_COMMAND = CommandSpec(run="", args={}, folder="", metric="")
 
 

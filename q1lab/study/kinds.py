@@ -9,6 +9,7 @@ from q1lab.ground.files import printable
 from q1lab.ground.text_formats import passes_text
 from q1lab.judgment.subject import Description
 from q1lab.study import command_line
+from q1lab.study.command_arms import SECONDS
 from q1lab.study.command_line import Request
 from q1lab.study.studies import Study
 from q1lab.study.trainer import OWN
@@ -25,9 +26,12 @@ def describe(study: Study) -> Description:
     loop = study.trainer.loop
     step_text = {"last": "at its last step", "best": f"at its best step ({metric.better})"}
     best = f"A run counts by the best {metric.name} of all its steps."
+    source = f"as the command reports it {step_text[loop.take]}"
+    if loop.metric == SECONDS:
+        source = "from a run's start to its end"
     return Description(
-        f"The metric is {metric.name} as the command reports it {step_text[loop.take]}. Runs of "
-        "one seed are compared as pairs, which is valid whatever a seed fixes.",
+        f"The metric is {metric.name} {source}. Runs of one seed are compared as pairs, which is "
+        "valid whatever a seed fixes.",
         trains=f"the command `{printable(loop.run)}` in {printable(study.data.name)}",
         cautions=(
             *([best] if loop.take == "best" else []),

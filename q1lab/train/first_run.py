@@ -60,15 +60,16 @@ class FirstRun:
 
 
 def known_reading(loop: CommandSpec) -> tuple[CommandSpec, str] | None:
-    """The command with the metric that the newest study of the same baseline measures, and the
-    study's id; None if there is none. A study whose metric was not found is passed over."""
+    """The command with the metric that the newest study of the same baseline measures (of the same
+    metric, where one is named), and the study's id; None if there is none. A study whose metric was
+    not found is passed over."""
     words = arm_words(loop, loop.arms[0])
     for study in StudiesOnDisk():
         other = study.trainer.loop
         is_same = other.folder == loop.folder and arm_words(other, study.baseline) == words
-        if is_same and silent_run(study) is None:
-            metric, better, pattern = other.metric, other.better, other.pattern
-            return replace(loop, metric=metric, better=better, pattern=pattern), study.id
+        if is_same and loop.metric in ("", other.metric) and silent_run(study) is None:
+            read = {key: getattr(other, key) for key in ("metric", "better", "pattern", "beside")}
+            return replace(loop, **read), study.id
     return None
 
 
@@ -160,6 +161,8 @@ def take_over(study: Study, loop: CommandSpec) -> None:
         answer = read_json(folder / ANSWER)
     except (OSError, ValueError):
         return
+    if loop.beside:
+        return  # in a study of speed it was the warm-up
     if answer["whole"] and loop.metric in {**answer["names"], **answer["filed"]}:
         target = study.files.run(run.name).root
         private_folder(target.parent)

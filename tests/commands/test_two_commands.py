@@ -208,6 +208,21 @@ def test_options_that_do_not_go_with_two_commands() -> None:
     assert "the first command is the baseline" in q1lab(*two("--baseline", "x"), code=2).stderr
 
 
+@pytest.mark.parametrize("metric", ["tokens_per_second", "seconds"])
+def test_a_speed_is_judged_with_the_loss_beside_it(metric: str, folder: Path) -> None:
+    last = "step {s} val_loss={v} tokens_per_second={t}"
+    words = two("--seeds", "3", "--metric", metric, last=last)
+    told = " ".join(q1lab(*words).stdout.split())
+    study = only_study()
+    assert study.metric.better == ("lower" if metric == "seconds" else "higher")
+    assert study.trainer.loop.beside == "val_loss"
+    assert "The val_loss is better: −0.0" in told, "beside the speed it says what the loss does"
+    assert started(folder)[:2] == ["0 1.0", "0 1.0"], "the first run warms up, and does not count"
+    before = len(started(folder))
+    q1lab(*words)
+    assert len(started(folder)) == before, "typed again, it prints the comparison"
+
+
 def test_a_terminal_asks_which_number_counts(start: Callable[..., Terminal]) -> None:
     terminal = start(*two("--seeds", "1", last=BOTH), columns=80, lines=24)
     terminal.sees("Which number counts?", "val_loss  0.0", "lower is better", "val_acc   0.0")

@@ -16,7 +16,9 @@ from q1lab.judgment.metric_names import direction, likely_metrics
         ),
         *((name, "higher") for name in ("F1 score", "valAcc@1", "R2", "mAP", "ep_rew_mean")),
         *((name, "higher") for name in ("testacc", "acc1", "neg_mean_squared_error", "return")),
-        *((name, "") for name in ("learning_rate", "number", "throughput", "hidden size", "")),
+        *((name, "higher") for name in ("tokens_per_second", "charts/SPS", "throughput")),
+        *((name, "lower") for name in ("seconds", "eval_runtime", "loss per token")),
+        *((name, "") for name in ("learning_rate", "number", "hidden size", "")),
     ],
 )
 def test_a_name_says_which_way_is_better(name: str, better: str) -> None:
