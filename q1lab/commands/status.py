@@ -104,20 +104,22 @@ def read_home(store: Store, study: str | None) -> Home:
 
 
 def home_record(store: Store, home: Home) -> dict[str, object]:
-    """What ``--json`` prints. A field that is also in ``study.json`` or in a run's events has the
-    same name there, and a state the same word."""
-    answers = {row.id: row.answer for row in read_result_rows(store)}
-    views = list(home.views(store, (row.id for row in home.rows)).values())
+    """What ``--json`` prints: of the study that was named everything, of all studies a row each. A
+    field that is also in ``study.json`` or in a run's events has the same name there, and a state
+    the same word."""
+    results = {row.id: row for row in read_result_rows(store)}
+    newest = home.views(store, [row.id for row in home.rows[:1]])
+    details = {name: study_record(view) for name, view in newest.items() if home.is_one}
     return {
         "studies": [
-            {
-                **study_record(view, study_names.name_of(store, view.study.id)),
-                "verdict": answers.get(view.study.id) or None,
-            }
-            for view in views
+            {**row_record(row, results[row.id]), **details.get(row.id, {})}
+            for row in home.rows
+            if row.id in results
         ],
         "broken": home.unreadable,
-        "next": next_command(views[0], home.rows) if views else _first_command(store),
+        "next": (
+            next_command(newest[home.rows[0].id], home.rows) if newest else _first_command(store)
+        ),
     }
 
 
@@ -364,21 +366,31 @@ def _before(newest: StudyView) -> str:
     return f"put {missing} back, then " if missing else "correct the cause above, then "
 
 
-def study_record(view: StudyView, name: str) -> dict[str, object]:
+def row_record(row: StudyRow, result: ResultRow) -> dict[str, object]:
+    """A study among others."""
+    return {
+        "id": row.id,
+        "variant": row.variant,
+        "baseline": row.baseline,
+        "preset": row.preset,
+        "data": {"name": row.data, "sha256": result.data_sha256},
+        "dtype": result.dtype,
+        "metric": asdict(result.metric),
+        "created": row.created,
+        "state": row.state,
+        "done": row.done,
+        "total": row.total,
+        "seconds_left": row.seconds_left,
+        "name": result.name or None,
+        "verdict": result.answer or None,
+    }
+
+
+def study_record(view: StudyView) -> dict[str, object]:
+    """What is told of a study that was named, and not of one among others."""
     study = view.study
     return {
-        "id": study.id,
-        "variant": study.variant,
-        "baseline": study.baseline,
-        "preset": study.trainer.preset,
-        "data": {"name": study.data.name, "sha256": study.data.sha256},
         "device": study.trainer.device,
-        "dtype": study.trainer.dtype,
-        "metric": asdict(study.metric),
-        "state": view.row.state,
-        "done": view.row.done,
-        "seconds_left": view.row.seconds_left,
-        "name": name or None,
         "wandb": wandb_record(study),
         "runs": [
             {

@@ -52,6 +52,9 @@ NEW_RUN: dict[str, Any] = {
 HAS_FAULTS = (*ENDED, RunState.FAILED, RunState.CRASHED)
 """The states of runs that are asked why they ended badly."""
 
+MANY = 100
+"""Studies to read that take so long that their number is told meanwhile."""
+
 VANISHED = "the process ended without saying why (killed, or out of memory?)"
 
 
@@ -78,9 +81,13 @@ def ingest_all(store: Store) -> dict[str, str]:
         )
     }
     unreadable: dict[str, str] = {}
-    for study_id in studies.oldest_first(
+    new = studies.oldest_first(
         name for name, stamp in on_disk.items() if name in unfinished or indexed.get(name) != stamp
-    ):
+    )
+    is_long = sum(indexed.get(name) != on_disk[name] for name in new) >= MANY
+    for done, study_id in enumerate(new):
+        if store.on_wait is not None and is_long and done % (len(new) // 5) == 0:
+            store.on_wait(f"reading the records of {len(new):,} studies: {done:,} are done …")
         try:
             ingest_study(store, studies.load(study_id))
         except Problem as problem:

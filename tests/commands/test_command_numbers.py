@@ -73,7 +73,7 @@ def test_an_unknown_length_is_null_while_a_command_trains() -> None:
     """No run has ended yet: how many iters one takes is not known."""
     command = f"{PYTHON} gone.py {{seed}} {{args}}"
     q1lab(*study_toml(command, metric="test/loss", baseline="", big="--big"), code=1)
-    runs = json.loads(q1lab("status", "--json").stdout)["studies"][0]["runs"]
+    runs = json.loads(q1lab("status", "big-1", "--json").stdout)["studies"][0]["runs"]
     assert {run["max_iters"] for run in runs} == {None}
 
 

@@ -18,7 +18,9 @@ def test_the_record_says_what_the_files_say_under_the_same_names() -> None:
     (told,) = json.loads(q1lab("status", "rope-1", "--json").stdout)["studies"]
     plan = json.loads(study.files.plan.read_text())
     shared = [key for key in told if key in plan and not isinstance(told[key], dict)]
-    assert shared == ["id", "preset", "device", "dtype"], "fields of study.json by their names"
+    assert shared == ["id", "preset", "dtype", "created", "device"], (
+        "fields of study.json by their names"
+    )
     assert {key: told[key] for key in shared} == {key: plan[key] for key in shared}
     assert told["data"].items() <= plan["data"].items()
     assert [run["run"] for run in told["runs"]] == [run.name for run in study.runs]

@@ -328,7 +328,7 @@ def test_a_reboot_leaves_it_crashed_and_one_command_goes_on(
         kill(pid)
     wait_for(lambda: not launch.is_alive(study.files))
     (study.files.launch).write_text('{"launch": ')  # and what was being written is torn
-    crashed = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    crashed = json.loads(q1lab("status", "rope-1", "--json").stdout)["studies"][0]
     assert crashed["state"] == "crashed"
     assert {run["state"] for run in crashed["runs"]} == {"crashed", "queued"}
     pause(monkeypatch, 0)

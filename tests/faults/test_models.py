@@ -200,7 +200,7 @@ def test_a_model_file_that_loads_no_more_says_so_in_its_run(faulty: Faulty, tmp_
     flag.unlink()
     launch.start_runner(study)
     wait_for(lambda: not launch.is_alive(study.files))
-    status = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    status = json.loads(q1lab("status", study.id, "--json").stdout)["studies"][0]
     cell = next(run for run in status["runs"] if run["run"] == "modified-seed0")
     assert cell["state"] == "failed"
     assert "ImportError: gone" in cell["message"]
@@ -219,6 +219,6 @@ def test_changed_data_is_said_in_the_run(faulty: Faulty, tmp_path: Path) -> None
     corpus.write_text(corpus.read_text()[:-9] + "tampered!")
     launch.start_runner(study)
     wait_for(lambda: not launch.is_alive(study.files))
-    status = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    status = json.loads(q1lab("status", study.id, "--json").stdout)["studies"][0]
     assert {run["state"] for run in status["runs"]} <= {"failed", "finished"}
     assert any("changed since" in (run["message"] or "") for run in status["runs"])

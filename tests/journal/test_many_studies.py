@@ -153,6 +153,19 @@ def test_a_settled_study_costs_no_look_into_its_files(monkeypatch: pytest.Monkey
     assert "rope-1" in opened, "a plan that changed is read"
 
 
+def test_many_records_are_counted_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an index was lost: whoever waits sees that it goes on."""
+    monkeypatch.setattr(ingest_events, "MANY", 5)
+    for number in range(10):
+        lab_home.make_study(f"rope-{number}", seeds=(0,))
+    said: list[str] = []
+    with Store(on_wait=said.append) as store:
+        ingest_events.ingest_all(store)
+        assert len(said) == 5, "nothing is seen of the work"
+        ingest_events.ingest_all(store)
+        assert len(said) == 5, "what was read is said to be read again"
+
+
 def test_documents_and_exports_leave_out_what_cannot_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

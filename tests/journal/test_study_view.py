@@ -145,7 +145,7 @@ def test_a_run_that_reports_nothing_but_its_metric_is_where_that_was_measured() 
     locks = [lab_home.hold(study.files.lock)]
     locks.append(lab_home.hold(study.files.run("baseline-seed0").lock))
     assert "running at iter 150, acc 0.5" in q1lab("status").stdout
-    (status,) = json.loads(q1lab("status", "--json").stdout)["studies"]
+    (status,) = json.loads(q1lab("status", study.id, "--json").stdout)["studies"]
     assert [(run["iter"], run["eval_loss"]) for run in status["runs"]] == [(150, 0.5), (0, None)]
     for lock in locks:
         os.close(lock)

@@ -206,7 +206,7 @@ def test_status_the_log_and_json_say_why(home: Path, capsys: pytest.CaptureFixtu
     assert q1lab(["status"]) == 0
     said = "no gradient reached h.0.w in the first iters"
     assert f"    ! rope seed 0: {said}\n" in capsys.readouterr().out
-    assert q1lab(["status", "--json"]) == 0
+    assert q1lab(["status", "rope-1", "--json"]) == 0
     assert f'"{said}"' in capsys.readouterr().out
     assert q1lab(["attach", "rope-1", "--log", "modified-seed0"]) == 0
     assert capsys.readouterr().err.endswith(f"! {said}\n")

@@ -130,7 +130,7 @@ def test_detach_attach_stop_and_go_on(fake_trainer: Fake) -> None:
     assert (stopped["study"], stopped["stopped"]) == ("rope-1", True)
     assert stopped["resume"].startswith("q1lab run rope")
     assert not launch.is_alive(study.files)
-    study_record = json.loads(q1lab("status", "--json").stdout)["studies"][0]
+    study_record = json.loads(q1lab("status", "rope-1", "--json").stdout)["studies"][0]
     assert study_record["state"] == "stopped"
     assert "running" not in {run["state"] for run in study_record["runs"]}
     fake_trainer()

@@ -206,7 +206,7 @@ def test_status_tells_how_a_study_stands(
         output = capsys.readouterr().out
         assert "W&B synced, 2 runs" in output
         assert f"their page: {server.url}/learner/q1-capstone" in output
-        assert run_command_line(["status", "--json"]) == 0
+        assert run_command_line(["status", study.id, "--json"]) == 0
         record = json.loads(capsys.readouterr().out)["studies"][0]["wandb"]
         assert record["state"] == SYNCED
         assert record["runs"]["baseline-seed0"]["url"].startswith(server.url)
