@@ -677,6 +677,11 @@ async def test_the_tree_and_reading_mode() -> None:
         assert app.screen.query_one(PageReader).size.height < 24
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: tree.display)
+        steps = app.screen.page.part.steps  # type: ignore[attr-defined]
+        await until(pilot, lambda: [o.id for o in tree.options if o.id == steps[-1].id])
+        tree.highlighted = tree.get_option_index(steps[2].id)
+        tree.action_select()
+        await until(pilot, lambda: app.screen.step == steps[2])  # type: ignore[attr-defined]
         await pilot.press("t")
         assert not tree.display
 

@@ -95,7 +95,8 @@ class WeekScreen(MainScreen):
 
     @on(WeekTree.Chosen)
     def _chosen(self, event: WeekTree.Chosen) -> None:
-        self.open_page(event.page_id)
+        is_page = pages.find_page(self.week, event.row_id) is not None
+        (self.open_page if is_page else self._go_to)(event.row_id)
 
     @property
     def enter_words(self) -> str:

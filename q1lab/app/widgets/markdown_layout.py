@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
 CODE, LINK, WORD, QUIET = "$accent", "underline $primary", "underline", "$muted"
-HEADINGS = {"h1": "bold $primary", "h2": "bold $primary", "h3": "bold $primary", "h4": "bold"}
+STRONG = "$block-cursor-foreground"
+"""Stress in a text is light, not weight: only what is to be done is bold."""
+HEADINGS = dict.fromkeys(("h1", "h2", "h3"), "$primary") | {"h4": STRONG}
 NUMERIC = re.compile(r"[−+±≈~-]?[\d.,·×%/\s]*\d[\d.,·×%/\s]*[a-zA-Zµ%]{0,4}")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
@@ -75,7 +77,7 @@ def _block(node: SyntaxTreeNode, width: int) -> list[Content]:
     kind = node.type
     if kind == "heading":
         return [
-            line.stylize_before(HEADINGS.get(node.tag, "bold italic"))
+            line.stylize_before(HEADINGS.get(node.tag, "italic"))
             for line in wrap_content(_inline_content(node), width)
         ]
     if kind == "paragraph":
@@ -171,7 +173,7 @@ def _table(node: SyntaxTreeNode, width: int) -> list[Content]:
                 blank = Content(" " * max(0, sizes[k] - text.cell_length))
                 parts.append(Content.assemble(*((blank, text) if right[k] else (text, blank))))
             line = Content(" " * gap).join(parts).rstrip()
-            lines.append(line.stylize_before("bold") if number == 0 else line)
+            lines.append(line.stylize_before(QUIET) if number == 0 else line)
         if number == 0:
             rule = (" " * gap).join("─" * size for size in sizes)
             lines.append(Content.styled(rule, "$border-blurred"))
@@ -227,7 +229,7 @@ def _node_content(node: SyntaxTreeNode, linked: bool) -> Content:
         opens = bool(glossary_word(address)) or address.startswith(("https://", "http://"))
         inner = _inline_content(node, linked or opens)
         return _link(inner, address) if opens else inner
-    style = {"strong": "bold", "em": "italic", "s": "strike"}.get(kind, "")
+    style = {"strong": STRONG, "em": "italic", "s": "strike"}.get(kind, "")
     return _inline_content(node, linked).stylize_before(style)
 
 

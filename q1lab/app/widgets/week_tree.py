@@ -1,4 +1,4 @@
-"""The week as a tree of sessions and parts, with their progress and the open page."""
+"""The week as a tree of sessions and parts, with their progress, and the open part's steps."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from textual.widgets.option_list import Option
 from q1lab.app.pages import WeekPage, week_pages
 from q1lab.app.widgets.bars import bar
 from q1lab.app.widgets.choice_list import WALK, RefilledList
+from q1lab.ground.files import printable
 from q1lab.ground.terminal_cells import cut_cells
 from q1lab.ground.text_formats import hours_minutes
 from q1lab.week.progress import Progress, StepCount
-from q1lab.week.syllabus import Part, Week
+from q1lab.week.syllabus import Part, Step, Week
 
 
 def left_right_line(
@@ -57,18 +58,24 @@ def minutes_words(part: Part, spent: int) -> str:
     return f"{spent}/{part.minutes}" if spent and part.minutes else str(spent or part.minutes or "")
 
 
+def _step(step: Step, progress: Progress, width: int) -> Content:
+    is_done = progress.of(step.id).done
+    sign = ("    ✓ ", "$success") if is_done else ("    ☐ ", "$muted")
+    return Content.assemble(sign, (cut_cells(printable(step.title), width - 6), "$muted"))
+
+
 class WeekTree(RefilledList):
-    """Sessions and parts. Posts ``Chosen`` when the learner picks one. ``j`` and ``k`` go down and
-    up, as on the pages."""
+    """Sessions and parts, and where they have room the open part's steps. Posts ``Chosen`` when the
+    learner picks one. ``j`` and ``k`` go down and up, as on the pages."""
 
     BINDINGS: ClassVar[list[BindingType]] = WALK
 
     class Chosen(Message):
-        """A page was picked."""
+        """A page, or a step of the open one, was picked."""
 
-        def __init__(self, page_id: str) -> None:
+        def __init__(self, row_id: str) -> None:
             super().__init__()
-            self.page_id = page_id
+            self.row_id = row_id
 
     def __init__(self) -> None:
         super().__init__(id="tree", classes="pane", markup=False)
@@ -89,10 +96,18 @@ class WeekTree(RefilledList):
         self.border_subtitle = spent_of_planned(total)
         minutes = (minutes_words(part, part_columns(part, progress)[2]) for part in week.parts())
         self._column = max(map(len, minutes), default=0) + (2 if timed else 0)
-        ids = [page.id for page in week_pages(week)]
-        rows = (self._row(page, progress, width, open_id, timed) for page in week_pages(week))
-        self.put([Option(row, id=name) for name, row in zip(ids, rows, strict=True)])
-        if self._open_id != open_id:
+        shown = {
+            page.id: self._row(page, progress, width, open_id, timed) for page in week_pages(week)
+        }
+        ids = list(shown)
+        part = week.find_part(open_id)
+        free = self.size.height - sum(row.plain.count("\n") + 1 for row in shown.values())
+        if part is not None and len(part.steps) <= free:
+            at = ids.index(part.id) + 1
+            ids[at:at] = [step.id for step in part.steps]
+            shown |= {step.id: _step(step, progress, width) for step in part.steps}
+        self.put([Option(shown[name], id=name) for name in ids])
+        if self._open_id != open_id or self.highlighted is None:
             self._open_id, self.highlighted = (
                 open_id,
                 ids.index(open_id) if open_id in ids else None,
