@@ -16,7 +16,7 @@ from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.judgment import Asked
 from q1lab.judgment.run_states import RunState
 from q1lab.study import run_ends
-from q1lab.study.identity import arm_fingerprint, question_hash
+from q1lab.study.identity import arm_fingerprint, is_same_program, question_hash
 from q1lab.study.run_ends import RunEnds
 from q1lab.study.studies import ARMS, Study
 
@@ -50,6 +50,9 @@ def study_history(store: Store, study: Study) -> StudyHistory:
     same = looks[own.question] if study.counts_as_asking else []
     level, before = _level(study, same)
     of_arm = {each.key for each in begun if each.modified == own.modified}
+    of_program = [
+        of_one for of_one in looks.values() if of_one and is_same_program(of_one[0].study, study)
+    ]
     verdicts = (_verdict_of(look, ends[study_key(look.study)]) for look in before)
     return StudyHistory(
         level,
@@ -58,10 +61,10 @@ def study_history(store: Store, study: Study) -> StudyHistory:
             earlier=tuple(verdicts),
             total=level + sum(look.level for look in before),
             about_it=sum(
-                any(study_key(look.study) in of_arm for look in of_one) for of_one in looks.values()
+                any(study_key(look.study) in of_arm for look in of_one) for of_one in of_program
             ),
-            questions=sum(map(bool, looks.values())),
-            expected=sum(sum(look.level for look in of_one) for of_one in looks.values()),
+            questions=len(of_program),
+            expected=sum(look.level for of_one in of_program for look in of_one),
         ),
         tuple(changed_parts(declared, study)) if declared is not None else (),
         run_ends.astray_runs(

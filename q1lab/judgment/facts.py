@@ -393,7 +393,7 @@ def record(j: Judgment) -> str:
         return ""
     claims = f"{asked.expected:.2g} false claim{'' if asked.expected == 1 else 's'}"
     return (
-        f"{asked.questions:,} questions are on record, {asked.about_it:,} of them about this "
+        f"{asked.questions:,} such questions are on record, {asked.about_it:,} of them about this "
         f"change: if no change did anything, expect up to {claims}."
     )
 

@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Asked:
-    """The record of the question, and of all questions."""
+    """The record of the question, and of all questions to the same program."""
 
     earlier: tuple[str, ...] = ()
     """The verdicts of the looks before this one, oldest first; empty where the runs are gone."""
@@ -81,7 +81,7 @@ class Asked:
     about_it: int = 0
     """The questions about this modified arm."""
     questions: int = 0
-    """All questions."""
+    """All questions to the same program."""
     expected: float = 0.0
     """The sum of the error rates of all of them."""
 

@@ -90,6 +90,14 @@ def arm_fingerprint(study: Study, arm: str) -> str:
     return sha256_json([code, inputs] if inputs else code)
 
 
+def is_same_program(one: Study, other: Study) -> bool:
+    """True if both are trained by q1lab's own loop, or by commands of one folder that read a file
+    in common; of a command that reads none its folder alone is known."""
+    ours, theirs = one.trainer.loop, other.trainer.loop
+    files = set(ours.inputs), set(theirs.inputs)
+    return ours.folder == theirs.folder and (not all(files) or not files[0].isdisjoint(files[1]))
+
+
 def training_text_hash(text: str, characters: int) -> str:
     """A hash of the training part of a text, ``characters`` long: of its beginning up to the
     largest power of two, so that text added at the end changes nothing."""

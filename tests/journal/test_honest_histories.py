@@ -76,13 +76,14 @@ def planned(text: str, at: int) -> tuple[Study, dict[str, str]]:
     )
     if "program" in special:
         text = PROGRAMS[special["program"]]
+        file = special.get("file", "train.py")
         loop = CommandSpec(
-            "python train.py {seed} {args}",
+            f"python {file} {{seed}} {{args}}",
             {},
             "/p",
             "loss",
-            inputs={"train.py": f"{len(text):064}"},
-            code={"train.py": code_hash(text)},
+            inputs={file: f"{len(text):064}"},
+            code={file: code_hash(text)},
         )
         study = changed(study, kind="command", config={}, preset="", dtype="", loop=loop)
     studies.save(study)
