@@ -440,12 +440,12 @@ def test_the_overview_adds_up(week: Week) -> None:
     assert planned == [session.minutes for session in week.sessions]
 
 
-def test_the_result_that_the_overview_shows_is_the_demos(week: Week) -> None:
+def test_the_result_that_the_overview_shows_is_that_of_a_page(week: Week) -> None:
     text = "\n".join(map(block_text, week.overview))
     shown = re.findall(r"relu_squared − baseline = \S+ nats|98.56% interval", text)
     page = (ROOT / "docs" / "verdict.md").read_text()
     assert len(shown) == 2
-    assert all(each in page for each in shown), "the demo ends with other numbers"
+    assert all(each in page for each in shown), "the page ends with other numbers"
 
 
 # ── data and files

@@ -40,7 +40,6 @@ def examples() -> None:
 def verdict() -> None:
     import verdict as page
 
-    put(DOCS.parent / "README.md", "demo", page.demo())
     for name, text in page.TABLES.items():
         put(DOCS / "verdict.md", name, text())
 

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +14,9 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
+from q1lab.commands.demo.shipped_runs import read_runs
 from q1lab.judgment import interim_analyses
+from q1lab.judgment.face import Face
 from q1lab.judgment.intervals import (
     ALPHA,
     ENUMERATE_UP_TO,
@@ -37,17 +36,14 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def demo(*options: str) -> str:
-    """The verdict at the end of what `q1lab demo` prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "q1lab", "demo", *options],
-        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    start = done.stdout.index("HELPS")
-    return f"```text\n{done.stdout[start : done.stdout.index('A study with', start)].strip()}\n```"
+RELU_SQUARED = Path(__file__).with_name("relu_squared.json")
+"""Trained by `q1lab run relu_squared --preset quick --seeds 8 --set eval_interval=25 --data
+shakespeare`; judged as the range 3..8."""
+
+
+def example() -> str:
+    """A verdict in full."""
+    return f"```text\n{Face(read_runs(RELU_SQUARED).judge()).full().strip()}\n```"
 
 
 # ── intervals
@@ -231,7 +227,7 @@ def floor() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "full": partial(demo, "--full"),
+    "full": example,
     "coverage": coverage,
     "power": power,
     "looks": looks,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -16,8 +17,11 @@ from q1lab.commands.demo import demo_text
 from q1lab.commands.demo.shipped_runs import ShippedRuns, read_runs
 from q1lab.ground.errors import OK
 from q1lab.ground.text_formats import signed
+from q1lab.judgment.character_axis import CharacterAxis
 from q1lab.judgment.judgment import Judgment
 
+LABEL_COLUMNS, AXIS_COLUMNS = 26, 52
+"""Columns of a line before the axis, and of the axis."""
 PAIR_SECONDS = 2.0
 """The pause between two pairs, for whoever sits at the terminal."""
 
@@ -33,7 +37,7 @@ Examples:
 def demo(full: bool) -> int:
     """Watch a first verdict come, in about a minute.
 
-    Eight trainings of a small transformer and eight with a squared ReLU, which ship with q1lab, are
+    Eight trainings of a small transformer and eight with one line more, which ship with q1lab, are
     replayed at speed, and judged as they come. You are asked first what you expect. Without a
     terminal, it asks nothing and waits for nothing.
 
@@ -49,7 +53,8 @@ def demo(full: bool) -> int:
     print_wrapped(demo_text.looks_sentence(shipped), indent=0)
     if asks:
         click.prompt("\nEnter shows the runs", default="", show_default=False, prompt_suffix=" ")
-    click.echo()
+    else:
+        click.echo()
     for line in _pairs(shipped):
         click.echo(line)
         if asks:
@@ -78,13 +83,20 @@ def _answer(question: str, answers: Mapping[str, str]) -> str:
 
 
 def _pairs(shipped: ShippedRuns) -> Iterator[str]:
-    """The pairs in a line each; from the first look on with the interval after it."""
+    """The pairs in a line each, on one axis: a ring for the pair's difference; from the first look
+    on a bar for the interval after it, with the mean of the pairs so far."""
     design, values = shipped.study.design, shipped.differences
-    for count, (seed, value) in enumerate(zip(shipped.study.seeds, values, strict=True), 1):
-        line = f"pair of seed {seed}: {signed(value)}"
-        if count >= design.pairs[0] and (ends := design.interval_at(values[:count])) is not None:
-            line += f"    after {count} pairs: {signed(ends[0])} to {signed(ends[1])}"
-        yield line
+    looks = [design.interval_at(values[:count]) for count in range(1, len(values) + 1)]
+    ends = [end for look in looks for end in look or ()]
+    axis = CharacterAxis.around([*values, *ends], AXIS_COLUMNS)
+    yield f"{'difference in nats':<{LABEL_COLUMNS}}{axis.ticks()}".rstrip()
+    for count, (seed, value, look) in enumerate(
+        zip(shipped.study.seeds, values, looks, strict=True), 1
+    ):
+        row = axis.points([value], "○")
+        if look is not None:
+            row = axis.bar(*look, statistics.fmean(values[:count]), "─", "├┤", "●")
+        yield f"{f'pair of seed {seed}  {signed(value)}':<{LABEL_COLUMNS}}{row}".rstrip()
 
 
 def _print_end(shipped: ShippedRuns, judgment: Judgment, full: bool) -> None:

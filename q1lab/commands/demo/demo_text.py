@@ -35,9 +35,9 @@ NEXT = (
 def question(shipped: ShippedRuns) -> str:
     """The question that comes before anything is shown."""
     return (
-        "A small language model learns to continue Shakespeare's text. Somebody changes one line "
-        "of it: the function inside each layer, GELU, becomes a squared ReLU, max(0, x)². Both "
-        f"versions are trained {len(shipped.study.seeds)} times. What does the change do?"
+        "A small language model learns to continue Shakespeare's text. Somebody adds one line to "
+        "it: before attention compares queries with keys, it makes them equally long (QK-norm). "
+        f"Both versions are trained {len(shipped.study.seeds)} times. What does the change do?"
     )
 
 
@@ -45,7 +45,7 @@ def size_question(shipped: ShippedRuns) -> str:
     """The second question, with the scale that an answer needs."""
     return (
         "By how much? The loss of a model that guesses blindly is "
-        f"{math.log(shipped.study.data.vocab_size):.1f} nats, and training halves it here."
+        f"{math.log(shipped.study.data.vocab_size):.1f} nats, and training nearly halves it here."
     )
 
 

@@ -50,7 +50,7 @@ class ShippedRuns:
         return replace(comparison_of(study, judged), id="", commands=Commands())
 
 
-def read_runs() -> ShippedRuns:
-    """The study that ships."""
-    record = read_json(FILE)
+def read_runs(file: Path = FILE) -> ShippedRuns:
+    """The study that ships, or another one in such a file."""
+    record = read_json(file)
     return ShippedRuns(studies.from_dict(record["plan"]), record["ends"])
