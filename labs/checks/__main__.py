@@ -123,7 +123,7 @@ def python_line_count(path: Path) -> int:
             raise Unusable(f"{path}: larger than 1 MB; that is not a model file")
         text = path.read_text(encoding="utf-8")
         ast.parse(text, str(path))
-        return text.count("\n") + 1
+        return len(text.splitlines())
     except SyntaxError as error:
         raise Unusable(f"{path}:{error.lineno}: SyntaxError: {error.msg}") from error
     except FileNotFoundError as error:

@@ -8,6 +8,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,8 @@ from labs.checks.subject import (
     tokens,
     watch,
 )
-from labs.checks.trace import Head, Projection, Trace, first_alike
+from labs.checks.trace import Head, Projection, Trace, first_alike, first_difference
+from labs.torch_private import leaves
 
 
 @check(
@@ -67,7 +69,8 @@ def interface(s: Subject) -> str:
         scores, loss = judge_call(s.build(bias=bias))
     judge_call(s.shaken())  # weights that have moved show what the first ones hide
     flat = "; logits come flattened to (B·T, V)" * (scores.dim() == 2)
-    return f"logits {(B, T, VOCAB)}, loss {loss.item():.3f}{flat}"
+    rounded = f"; its weights are {s.rounded}, and are compared in float32" * bool(s.rounded)
+    return f"logits {(B, T, VOCAB)}, loss {loss.item():.3f}{flat}{rounded}"
 
 
 def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
@@ -203,7 +206,7 @@ def causality(s: Subject) -> str:
     if len(early := (moved.tril(-1) > 1e-4).nonzero()):
         at, position = early[0].tolist()
         raise Wrong(f"""changing token {at} moved the logits at {position} by
-            {moved[at, position]:.3g} sd: {which_mask(s, model, moved[-1])}""")
+            {moved[at, position]:.3g} sd: {leak(s, model)}""")
     every_length(s)
     while_training(s)
     return f"no logit before a changed token moved; rows of 1 to {T} tokens agree"
@@ -252,23 +255,29 @@ def moves(before: Tensor, after: Tensor) -> Tensor:
     return (after - before).abs().amax(dim=(0, 2)) / before.std()
 
 
-def which_mask(s: Subject, model: nn.Module, moved: Tensor) -> str:
-    """Name the likely slip when a change of the last token moves earlier positions, (T,) in sd."""
-    heads, x = s.small.heads, tokens()
+def leak(s: Subject, model: nn.Module) -> str:
+    """Say what lets a position see later tokens, and where."""
     if s.small.over_queries:
         return """each column of the attention weights sums to 1, where each row should: is the
             softmax over the keys, the last axis?"""
-    if heads and not any(head.weights.triu(1).any() for head in heads):
-        rows = moves(logits(model, x, x)[:1], logits(model, other(x, slice(None), row=1), x)[:1])
-        across = ", and rows of the batch" * bool(rows.max() > 1e-6)
-        return f"""attention weighs no later token; does a norm over time or a wrong view mix
-            tokens{across}?"""
-    early = moved[:-1] > 1e-6
-    if early.all():
-        return "is there a mask, in every head and layer?"
-    # each layer passes what it saw one position on
-    near = early[-1] and int(early.sum()) <= LAYERS
-    return "is the mask off by one?" if near else "which tokens mix?"
+    for number_, head in enumerate(s.small.heads):
+        later = head.weights.triu(1).nonzero()
+        if len(later):
+            position, seen = later[0].tolist()
+            ahead = int((later[:, 1] - later[:, 0]).max())
+            what = f"position {'t see t + 1' if ahead == 1 else f'{position} see {seen}'}"
+            if len(later) == T * (T - 1) // 2:
+                what = "each position see all later ones, as if without a mask"
+            return f"{head_name(number_)} lets {what}{located(s.small.places[head.at])}"
+    x = tokens()
+    mixed = "tokens", first_difference(model, x[:1], other(x, -1)[:1], T, T - 1)
+    if not mixed[1]:
+        mixed = "rows of the batch", first_difference(model, x, other(x, slice(None), 1), B, 1)
+    return f"attention weighs no later token, but {mixed[0]} mix{located(mixed[1])}"
+
+
+def located(where: str) -> str:
+    return f", in {where}" if where else ""
 
 
 def while_training(s: Subject) -> None:
@@ -329,8 +338,9 @@ def batch(s: Subject) -> str:
     before, after = logits(model, x, x), logits(model, other(x, slice(None), row=1), x)
     for row in (0, 2):
         if (gap := apart(before[row], after[row])) > 1e-3:
-            raise Wrong(f"""changing row 1 moved the logits of row {row} by {gap:.3g} sd:
-                does a mean, a roll or a view go over the rows of the batch?""")
+            where = first_difference(model, x, other(x, slice(None), row=1), B, 1)
+            raise Wrong(f"""changing row 1 moved the logits of row {row} by {gap:.3g} sd: rows of
+                the batch mix{located(where)}""")
     gap = apart(before[2:], logits(model, x[2:], x[2:]))
     if gap > 1e-2:
         raise Wrong(f"""row 2 alone gives other logits than in a batch: {gap:.3g} sd apart; does
@@ -655,9 +665,61 @@ def slopes(s: Subject) -> None:
     for name, grad in grads.items():
         claimed, seen = slope([name], 1e-3 if exact else 2e-2)
         if abs(seen - claimed) > 0.05 * max(float(grad.norm()), abs(seen)) + 1e-4:
+            since = wrong_backward(model, x, y)
             raise Wrong(f"""{name}: its gradient says that the loss changes by {claimed:.3g} per
-                unit along a direction, and it changes by {seen:.3g}: is something detached, or
-                under no_grad?""")
+                unit along a direction, and it changes by {seen:.3g}{since}""")
+
+
+def wrong_backward(model: nn.Module, x: Tensor, y: Tensor) -> str:
+    """Name the innermost module whose gradients are no slopes, and the backward pass written by
+    hand that it has; "" where no module is to blame."""
+    calls: dict[nn.Module, tuple[Any, Any]] = {}
+    for module in model.modules():
+        module.register_forward_hook(
+            lambda module, args, kwargs, out: calls.update({module: (args, kwargs)}),
+            with_kwargs=True,
+        )
+    model(x, y)
+    for name, module in reversed([*model.named_modules()]):
+        if module in calls and (wrong := not_its_slope(module, *calls[module])):
+            where = f"{name} ({type(module).__name__})" if name else "the model"
+            return f": {where} has a gradient that is not its slope, since {wrong}"
+    return ""
+
+
+@torch.enable_grad()
+def not_its_slope(module: nn.Module, args: Any, kwargs: Any) -> str:
+    """Say what makes the gradients of a call of a module other than its slope; "" if they are its
+    slope."""
+    args = [
+        a.detach().requires_grad_() if isinstance(a, Tensor) and a.is_floating_point() else a
+        for a in args
+    ]
+    moving = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
+    moving += module.parameters()
+
+    def total() -> Any:
+        outs = [t for t in leaves(module(*args, **kwargs)) if t.is_floating_point()]
+        return sum((t * torch.arange(t.numel()).cos().view_as(t)).sum() for t in outs)
+
+    out = total()
+    grads = torch.autograd.grad(out, moving, allow_unused=True, materialize_grads=True)
+    ways = [torch.randn_like(t) for t in moving]
+    claimed = sum((g * way).sum().item() for g, way in zip(grads, ways, strict=True))
+    size, sums = (1e-5 if out.dtype == torch.float64 else 1e-2), []
+    with torch.no_grad():
+        for h in (size, -2 * size):
+            for t, way in zip(moving, ways, strict=True):
+                t.add_(h * way)
+            sums.append(total().item())
+    if abs((sums[0] - sums[1]) / (2 * size) - claimed) <= 0.01 * abs(claimed) + 1e-6:
+        return ""
+    by_hand, due = "", [out.grad_fn]
+    for node in due:  # grows
+        due += [n for n, _ in node.next_functions if n and n not in due]
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            by_hand = type(node).__name__.removesuffix("Backward")
+    return f"{by_hand}.backward is wrong" if by_hand else "something is detached"
 
 
 @torch.enable_grad()

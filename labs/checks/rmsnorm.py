@@ -9,6 +9,7 @@ those that are plain functions, are judged by what reaches the projections, besi
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from labs.checks.property_check import GAINS, NotJudged, Warned, Wrong, check
-from labs.checks.stream import Reading, centered, normalized
+from labs.checks.stream import CLOSE, Reading, centered, normalized, per_feature
 from labs.checks.subject import B, C, Subject, T, loud, tokens, twin, watch
 
 NO_GAIN = "no learned gain"
@@ -45,13 +46,13 @@ def right_ones(base: Tensor, gains: dict[str, Tensor]) -> Iterator[tuple[str, Te
             yield f"the gain is 1 + g; {OFFSET}, {other}", base * (1 + g) + gains[other]
 
 
-def wrong_ones(x: Tensor, gains: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Outputs of wrong norms of x (…, C), with their slips in words; each gain is (C,)."""
+def wrong_ones(x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """What wrong norms make of x (…, C), before a gain, with their slips in words."""
     square = x.pow(2).mean(-1, keepdim=True)
     mean, half = x.mean(-1, keepdim=True), C // 2
     variance = (x - mean).pow(2).mean(-1, keepdim=True)
     base = x / square.sqrt()
-    slips: dict[str, Tensor] = {
+    yield from {
         "the mean is still taken out: that is LayerNorm": (x - mean) / variance.sqrt(),
         "the mean is taken out of x / RMS": base - base.mean(-1, keepdim=True),
         "x is divided by √ of its variance, not of its mean square": x / variance.sqrt(),
@@ -68,11 +69,16 @@ def wrong_ones(x: Tensor, gains: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
         "the mean square is taken over time": x / x.pow(2).mean(-2, keepdim=True).sqrt(),
         "the mean square is taken over the batch": x / x.pow(2).mean(0, keepdim=True).sqrt(),
         "x is not divided at all": x,
-    }
+    }.items()
     for size in (n for n in range(2, C) if C % n == 0):
         groups = x.unflatten(-1, (-1, size))
         words = f"{C // size} groups of {size} features each have a mean square of their own"
-        slips[words] = (groups / rms(groups)).flatten(-2)
+        yield words, (groups / rms(groups)).flatten(-2)
+
+
+def wrong_gains(x: Tensor, gains: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Outputs of norms that apply a gain (C,) wrongly to x (…, C), with their slips in words."""
+    base = x / rms(x)
     for g in gains:
         inside = x * g
         yield "the gain is inside the root mean square", inside / rms(inside)
@@ -82,8 +88,16 @@ def wrong_ones(x: Tensor, gains: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
         yield "the gain is not applied", base
         yield "the gain is added, not multiplied", base + g
         yield "the gain is added, less 1, not multiplied", base + g - 1
-        yield from ((words, out * g) for words, out in slips.items())
-    yield from slips.items()
+
+
+def slip_of(out: Tensor, x: Tensor, gains: list[Tensor]) -> str:
+    """Name the slip of a norm that makes out of x, both (…, C)."""
+    slips = [*wrong_ones(x)]
+    exact = ((words, base * g) for g in [*gains, torch.ones(C)] for words, base in slips)
+    flat = out.flatten(0, -2)
+    loose = (words for words, t in slips if per_feature(flat, t.flatten(0, -2)) < CLOSE)
+    found = first_fit(out, itertools.chain(wrong_gains(x, gains), exact))
+    return found or next(loose, UNKNOWN)  # with another gain, or an offset
 
 
 # ── how a norm is asked
@@ -178,7 +192,7 @@ def judge_norm(s: Subject, name: str, module: nn.Module) -> list[str]:
     finite = torch.isfinite(module(torch.zeros(1, 1, C))).all()
     eps = judge_eps(name, quiet, module(quiet)) if finite else NO_EPS
     if not match:
-        raise Wrong(f"{name}: {first_fit(out, wrong_ones(x, [*gains.values()])) or UNKNOWN}")
+        raise Wrong(f"{name}: {slip_of(out, x, [*gains.values()])}")
     if OFFSET in match and "bias" in s.fields:
         raise Wrong(f"{name}: {match}, although the config says bias=False: RMSNorm has a gain")
     if match == NO_GAIN and (fixed := fixed_gain(module)):
@@ -217,8 +231,8 @@ def judge_readings(s: Subject, readings: list[Reading]) -> list[str]:
         is_own = ((gain - usual_gains).abs() < 5e-3 * (1 + usual_gains.abs())).all(-1).any()
         if not is_own:
             vectors = [p for p in parameters if tuple(p.shape) == (C,)]
-            slip = first_fit(reading.x.double(), wrong_ones(reading.state.double(), vectors))
-            raise Wrong(f"in front of {reading.name}: {slip or UNKNOWN}")
+            slip = slip_of(reading.x.double(), reading.state.double(), vectors)
+            raise Wrong(f"in front of {reading.name}: {slip}")
     start = watch(s.build(), tokens(1))
     first = start.projections[0]
     for at, row in start.rows:

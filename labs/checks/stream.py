@@ -91,8 +91,13 @@ class Stream:
         self.trace, self.layers = trace, layers
         self.parallel = False
         """True if attention and feed-forward layer work side by side, as in GPT-J."""
-        width = trace.logits.shape[-1]
-        heads = [p for p in trace.projections if p.out.shape[-1] == width]
+        vocab = trace.logits.shape[-1]
+        heads = [
+            p
+            for p in trace.projections
+            # a padded vocabulary's logits are cut back
+            if p.out.shape[-1] == vocab or torch.equal(p.out[:, :vocab], trace.logits)
+        ]
         if not heads or not trace.rows:
             raise NotJudged("no projection to the logits was seen among the operations")
         self.head = heads[-1]
@@ -181,7 +186,9 @@ class Stream:
         readings: list[Reading] = []
         for p in [*self.body, self.head]:
             within = sound and bool(readings) and not readings[-1].outputs
-            known = readings[-1:] if within else readings * (not sound)
+            # what reads the same, and nothing attended since, is a shard
+            same = within or (bool(readings) and not self.attends(readings[-1].first.at, p.at))
+            known = readings[-1:] * same if sound else readings
             is_known = any(torch.equal(p.x, reading.x) for reading in known)
             seen = None if is_known or (within and p.at in added) else self.best(p)
             if seen and within:
@@ -230,12 +237,18 @@ class Stream:
         if seen.first is self.head:
             return Wrong(f"the output of {readings[-1].name} is never added to the stream")
         end = min((operation for operation in added if operation > at), default=self.head.at)
-        heads = [head.at for head in self.trace.heads if first < head.at < end]
-        if heads and at < heads[0] and not seen.norm:
+        if not seen.norm and self.attends(at, end) and not self.attends(first, at):
             return Wrong(f"""the attention of layer {(len(readings) - 1) // 2}: of queries, keys and
                 values, some are made of the stream without a norm""")
+        if any(whole(n, 1) and at > first for (at, _), n in seen.pieces.items()):
+            return Wrong(f"""the output of {readings[-1].name} is read by what comes next, and is
+                then gone: the stream goes on without it""")
         return Wrong(f"""{readings[-1].name} reads two different inputs, or its output is never
             added to the stream""")
+
+    def attends(self, since: int, until: int) -> bool:
+        """True if a head of attention was computed between two operations."""
+        return any(since < head.at < until for head in self.trace.heads)
 
     def name(self, number: int, p: Projection) -> str:
         """The name of a sublayer: a layer attends, and then feeds forward."""

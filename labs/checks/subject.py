@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import functools
+import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -97,11 +97,10 @@ class Subject:
         )
 
     def default_of(self, name: str) -> Any:
-        if dataclasses.is_dataclass(self.module.GPTConfig):
-            for f in dataclasses.fields(self.module.GPTConfig):
-                if f.name == name and f.default is not dataclasses.MISSING:
-                    return f.default
-        return None
+        parameter = inspect.signature(self.module.GPTConfig).parameters.get(name)
+        if parameter is not None and parameter.default is not parameter.empty:
+            return parameter.default
+        return getattr(self.module.GPTConfig, name, None)
 
     def value_of(self, name: str) -> Any:
         """The value that the checks give a field of the config, or its default; None if neither is
@@ -126,7 +125,22 @@ class Subject:
     def _build(self, **sizes: Any) -> nn.Module:
         seed_draws(1)
         values = {**SIZES, **self.values, **sizes}
-        return loading.build(self.module, values, values["vocab_size"]).eval()
+        model = loading.build(self.module, values, values["vocab_size"]).eval()
+        return model.float() if self.rounded else model
+
+    @functools.cached_property
+    def rounded(self) -> str:
+        """The dtype of weights of less precision than float32, of a model that computes in float32,
+        too: there its numbers are compared. "" for any other model."""
+        self.rounded = ""  # for the build
+        model = self.build()
+        coarse = {p.dtype for p in model.parameters()} - {torch.float32, torch.float64}
+        with contextlib.suppress(RuntimeError):  # its forward casts, too
+            if coarse:
+                model.float()(tokens(), tokens())
+                self.traces.clear()
+                return str(coarse.pop()).removeprefix("torch.")
+        return ""
 
     def shaken(self, **sizes: Any) -> nn.Module:
         """A model with every parameter well away from its start: gains are not 1, scores are not

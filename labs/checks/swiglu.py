@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,6 +35,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "ELU": F.elu,
     "softsign": F.softsign,
     "hard tanh": F.hardtanh,
+    "softmax": lambda z: F.softmax(z, dim=-1),
     "ReLU squared": lambda z: F.relu(z) ** 2,
     "z · sigmoid(1.702 z)": lambda z: z * torch.sigmoid(1.702 * z),
     "z · sigmoid(−z)": lambda z: z * torch.sigmoid(-z),
@@ -76,17 +77,21 @@ def feed_forward_layers(s: Subject) -> list[FeedForward]:
 def find(trace: Trace, width: int) -> list[FeedForward]:
     """The feed-forward layers of one forward pass: the projections that come back to the stream's
     width from something that is not attention's."""
-    layers = []
-    since = 0
+    layers: list[FeedForward] = []
+    read: Tensor | None = None  # what the last layer's first projections read
     for at, down in enumerate(trace.projections):
         if all(part.shape[-1] != width for part in down.parts) or down.x.shape[-1] == width:
             continue
         u = down.x.float()
         if any(close(u[:, : head.out.shape[-1]], head.out) for head in trace.heads):
             continue  # one head's output, on its way back
-        before = [p for p in trace.projections[since:at] if p.x.shape[-1] == width]
-        layers.append(recognize(u, before, any(p.biased for p in [*before[-2:], down])))
-        since = at + 1
+        earlier = [p for p in trace.projections[:at] if p.x.shape[-1] == width]
+        before = [p for p in earlier if torch.equal(p.x, earlier[-1].x)]
+        layer = recognize(u, before, any(p.biased for p in [*before[-2:], down]))
+        if read is not None and layer.layout and torch.equal(before[0].x, read):  # a second shard
+            layer = replace(layer, hidden=layers.pop().hidden + layer.hidden)
+        layers.append(layer)
+        read = before[0].x if before else None
     if not layers:
         raise Wrong(f"""looked for projections back to the stream from a hidden layer of another
             width, and found none among {len(trace.projections)} products with weights""")

@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -95,6 +98,7 @@ class Trace:
     heads: list[Head]
     rows: list[tuple[int, Tensor]]  # each tensor (T, C) that the pass made, with its operation
     logits: Tensor  # (T, V)
+    places: dict[int, str] = field(default_factory=dict)  # of each operation, in the file
     over_queries: bool = False  # columns of attention weights sum to 1, not rows
 
     def layers(self, heads: int) -> list[list[Head]]:
@@ -107,13 +111,16 @@ class Trace:
 class Watch(OperationMode):  # type: ignore[misc]
     """Records what depends on the tokens while a model runs on one row."""
 
-    def __init__(self, idx: Tensor, width: int) -> None:
+    def __init__(self, idx: Tensor, width: int, file: str) -> None:
         super().__init__()
+        self.file = file
+        self.places: dict[int, str] = {}
         self.length, self.width = idx.shape[-1], width
         self.depends = {address(idx)}
         self.kept: list[Any] = [idx]  # a freed storage's address could be handed out again
         self.at = 0
         self.projections: list[Projection] = []
+        self.chunks: dict[Any, list[tuple[Tensor, Tensor, Tensor]]] = {}
         self.pairs: list[Pair] = []
         self.over_queries = False
         self.rows: list[tuple[int, Tensor]] = []
@@ -124,6 +131,7 @@ class Watch(OperationMode):  # type: ignore[misc]
         inputs, results = leaves([*args, *kwargs.values()]), leaves(out)
         if any(self.tainted(t) for t in inputs):
             self.at += 1
+            self.places[self.at] = place(self.file)
             self.depends |= {address(t) for t in results}
             self.kept += results
             # what can't be recorded goes unseen; the file is not to blame
@@ -173,10 +181,23 @@ class Watch(OperationMode):  # type: ignore[misc]
             self.pairs.append(Pair(self.at, a.clone(), b.clone()))
         elif a_has_tokens and a.shape[1] == self.length:
             self.projection(a, raw, out, added)
+        elif a_has_tokens and a.shape[:1].numel() == 1 and a.shape[1] < self.length:
+            self.chunk(b, (a, raw, out), added)
         elif b_has_tokens and b.shape[2] == self.length:
             self.projection(b.mT, raw.mT, out.mT, added)
         elif a_has_tokens and a.shape[0] == self.length:  # one matrix per token
             self.projection(a.movedim(0, 1), raw.movedim(0, 1), out.movedim(0, 1), added)
+
+    def chunk(
+        self, weight: Tensor, product: tuple[Tensor, Tensor, Tensor], added: Tensor | None
+    ) -> None:
+        """A product of some of the tokens. When the same weight has met all of them, they are one
+        projection."""
+        same = self.chunks.setdefault((weight.data_ptr(), weight.shape), [])
+        same.append(product)
+        if sum(x.shape[1] for x, _, _ in same) == self.length:
+            self.projection(*(torch.cat(parts, dim=1) for parts in zip(*same, strict=True)), added)
+            same.clear()
 
     def projection(self, x: Tensor, raw: Tensor, out: Tensor, added: Tensor | None) -> None:
         """A product of x (n, T, in) with n matrices, raw and out (n, T, out)."""
@@ -317,12 +338,57 @@ def slope(weights: Tensor, q: Tensor, k: Tensor, biased: bool = False) -> float 
 
 def watch(model: Any, idx: Tensor, width: int) -> Trace:
     """Run a model on one row idx (1, T), and report what was seen. `width` is C."""
-    mode = Watch(idx, width)
+    mode = Watch(idx, width, file_of(model))
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         out = run(mode, lambda tokens: model(tokens, tokens)[0], idx)
     logits = out.detach().reshape(idx.shape[-1], -1)
     heads = mode.heads()
-    return Trace(mode.projections, heads, mode.rows, logits, mode.over_queries)
+    return Trace(mode.projections, heads, mode.rows, logits, mode.places, mode.over_queries)
+
+
+def file_of(module: Any) -> str:
+    """The file whose code a module's forward is."""
+    return inspect.unwrap(type(module).forward).__code__.co_filename
+
+
+def place(file: str) -> str:
+    """The line of a file that runs now: "Attention.forward, rope.py:57"; "" if none does."""
+    frame = sys._getframe(1)
+    while frame and frame.f_code.co_filename != file:
+        frame = frame.f_back  # type: ignore[assignment]
+    return f"{frame.f_code.co_qualname}, {Path(file).name}:{frame.f_lineno}" if frame else ""
+
+
+class Results(OperationMode):  # type: ignore[misc]
+    """Keeps what each operation made of floating-point numbers, and its place in a file."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self.file, self.made = file, list[tuple[Tensor, str]]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        made = [t.detach().clone() for t in leaves(out) if t.is_floating_point()]
+        self.made += [(t, place(self.file)) for t in made]
+        return out
+
+
+def first_difference(model: Any, x: Tensor, other: Tensor, size: int, kept: int) -> str:
+    """The place in the model's file of the first operation that makes something else of `other`
+    than of `x` in the first `kept` of `size` entries of an axis; "" if none does."""
+    passes = []
+    for idx in (x, other):
+        mode = Results(file_of(model))
+        with sdpa_kernel(SDPBackend.MATH):
+            run(mode, lambda tokens: model(tokens, x)[0], idx)
+        passes.append(mode.made)
+    for (a, where), (b, _) in zip(*passes, strict=False):
+        axes = [axis for axis, n in enumerate(a.shape) if n == size]
+        if a.shape == b.shape and len(axes) == 1:
+            of_a, of_b = (t.narrow(axes[0], 0, kept) for t in (a, b))
+            if not torch.allclose(of_a, of_b, rtol=1e-3, atol=1e-5):
+                return where
+    return ""
 
 
 def first_alike(tensors: list[Tensor]) -> list[int]:

@@ -130,7 +130,7 @@ WRONG = [
              "        k, v = k.repeat_interleave(times, dim=2), v.repeat(1, 1, times, 1)\n"), (ATTENTION, UNSEEN)],
            "gqa: groups share keys and values", "shares its keys with"),
     Edited("a mask that is off by one", "gqa", [(ATTENTION, BY_HAND.replace("triu(1)", "triu(2)"))],
-           "causality", "off by one"),
+           "causality", "t see t + 1, in "),
     Edited("a start far from uniform", "baseline", [("if residual else 0.02", "if residual else 1.0")], "loss at the start", "ln 65 = 4.174"),
     Edited("an unused layer", "baseline", [("        self.mlp = MLP(config)\n", "        self.mlp = MLP(config)\n        self.spare = nn.Linear(4, 4)\n")],
            "gradients", "spare.weight has none"),

@@ -112,23 +112,6 @@ def test_the_first_message_about_a_wrong_file_does_not_mislead(case: Case, tmp_p
     assert [r.name for r in others if not r.follows] == []  # one mistake, one report
 
 
-MIXED = (
-    "over time",
-    "over time and features",
-    "plain functions, over time",
-    "the heads split along time",
-)
-
-
-@pytest.mark.parametrize("case", [c for c in WRONG if c.name in MIXED], ids=name)
-def test_tokens_that_something_else_mixes_are_not_laid_to_the_mask(
-    case: Case, tmp_path: Path
-) -> None:
-    first = next(result for result in judged(case, tmp_path) if result.failed)
-    assert first.name == "causality"
-    assert "norm over time" in first.seen
-
-
 RAW_KEYS = Case(
     "keys that are not projected",
     "baseline",

@@ -341,6 +341,17 @@ class Rotary(nn.Module):
 """, "attend": MANUAL.replace("(q @ k.transpose(-2, -1))", 'torch.einsum("bhid,bhjd->bhij", q, k)')}),
     # ── SwiGLU
     Case("bare parameters, both in one einsum", "swiglu", {"mlp": BARE_FFN}),
+    Case("in chunks of tokens", "swiglu", edits=(
+        ("mlp", "return self.drop(self.down(F.silu(self.gate(x)) * self.up(x)))", "return torch.cat([self.drop(self.down(F.silu(self.gate(p)) * self.up(p))) for p in x.split(4, 1)], 1)"),
+    )),
+    Case("two shards, summed", "swiglu", edits=(
+        ("mlp", "return self.drop(self.down(F.silu(self.gate(x)) * self.up(x)))", """h = self.up.out_features // 2
+        rows = slice(None, h), slice(h, None)
+        return self.drop(sum(F.linear(F.silu(x @ self.gate.weight[r].T) * (x @ self.up.weight[r].T), self.down.weight[:, r]) for r in rows))"""),
+    )),
+    Case("weights in bf16", "gqa", edits=(
+        ("first_weights", "std=0.02)\n", "std=0.02)\n        self.to(torch.bfloat16)\n"),
+    )),
     Case("fused, value first", "swiglu", edits=(
         ("mlp", "self.gate = nn.Linear(config.n_embd, hidden", "self.both = nn.Linear(config.n_embd, 2 * hidden"),
         ("mlp", "        self.up = nn.Linear(config.n_embd, hidden, bias=config.bias)\n", ""),

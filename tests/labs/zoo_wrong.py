@@ -63,14 +63,14 @@ STREAM = [
     names("adds to its normalized input", block("added to the normalized input, feed-forward", (X2, "x = self.norm2(x)\n        x = x + self.ffn(x)"))),
     names("adds to its normalized input", block("norms after the addition", (X1, "x = self.norm1(x + self.attn(x))"), (X2, "x = self.norm2(x + self.ffn(x))"))),
     names("is normalized before it is added", block("norms of the outputs", (X1, "x = x + self.norm1(self.attn(x))"), (X2, "x = x + self.norm2(self.ffn(x))"))),
-    names("its output is never added", block("the residual is of the block's input", (X1, "old = x\n        " + X1), (X2, "x = old + self.ffn(self.norm2(x))"))),
+    names("is then gone", block("the residual is of the block's input", (X1, "old = x\n        " + X1), (X2, "x = old + self.ffn(self.norm2(x))"))),
     names("its output is never added", block("a feed-forward layer that is dropped", (X2, "self.ffn(self.norm2(x))"))),
     names("without a norm", block("a norm left out", (X2, "x = x + self.ffn(x)"))),
     names("a norm of a norm", block("a norm twice", (X2, "x = x + self.ffn(self.norm2(self.norm2(x)))"))),
     names("add to the stream 9 times", block("attention called twice", (X1, X1 + "\n        " + X1))),
     names("adds to 0.5 times the stream", block("an average for a sum", (X1, "x = (x + self.attn(self.norm1(x))) / 2"))),
     names("is added -1 times", block("subtracted", (X2, "x = x - self.ffn(self.norm2(x))"))),
-    names("is something detached", block("a detached residual", (X1, "x = x.detach() + self.attn(self.norm1(x))"))),
+    names("something is detached", block("a detached residual", (X1, "x = x.detach() + self.attn(self.norm1(x))"))),
     names("it is added again", Case("the embedding added again in each layer", "baseline", {"run": """
         e = x
         for block in self.blocks:
@@ -101,15 +101,15 @@ STREAM = [
 
 PLAIN = [
     names("in training mode, changing token 5", Case("no mask while training", "baseline", edits=(("attend", "is_causal=True", "is_causal=not self.training"),))),
-    names("is there a mask, in every head and layer?", Case("no mask in the last layer", "baseline", edits=(("attend", "is_causal=True", "is_causal=self.layer != 2"),))),
-    names("is there a mask, in every head and layer?", Case("no mask in one head", "baseline", {"attend": MANUAL.replace('float("-inf"))\n', 'float("-inf"))\n        att = torch.cat([(q[:, :1] @ k[:, :1].transpose(-2, -1)) / math.sqrt(k.size(-1)), att[:, 1:]], dim=1)\n', 1)})),
+    names("see all later ones", Case("no mask in the last layer", "baseline", edits=(("attend", "is_causal=True", "is_causal=self.layer != 2"),))),
+    names("see all later ones", Case("no mask in one head", "baseline", {"attend": MANUAL.replace('float("-inf"))\n', 'float("-inf"))\n        att = torch.cat([(q[:, :1] @ k[:, :1].transpose(-2, -1)) / math.sqrt(k.size(-1)), att[:, 1:]], dim=1)\n', 1)})),
     names("the scale of q kᵀ", Case("scores scaled by the width", "baseline", {"attend": MANUAL.replace("math.sqrt(k.size(-1))", "math.sqrt(C)")})),
     names("the scale of q kᵀ", Case("scores not scaled", "baseline", {"attend": MANUAL.replace("(1.0 / math.sqrt(k.size(-1)))", "1.0")})),
     names("head 3: the scale of q kᵀ", Case("one head scaled otherwise", "baseline", {"attend": MANUAL.replace("        att = att.masked", "        att = torch.cat([att[:, :3], att[:, 3:] * 2], dim=1)\n        att = att.masked", 1)})),
     names("is the softmax over the keys", Case("softmax over the queries", "baseline", {"attend": MANUAL.replace("F.softmax(att, dim=-1)", "F.softmax(att, dim=-2)")})),
-    names("a wrong view", Case("heads not put side by side", "baseline", edits=(("back", "y.transpose(1, 2).contiguous()", "y.contiguous()"),))),
+    names("tokens mix, in Attention.forward", Case("heads not put side by side", "baseline", edits=(("back", "y.transpose(1, 2).contiguous()", "y.contiguous()"),))),
     names("head 1: its output, its weights times its values, is not among", Case("a head that is left out", "baseline", edits=(("back", "y = y.tr", "y = torch.cat([y[:, :1], y[:, :1], y[:, 2:]], dim=1)\n        y = y.tr"),))),
-    names("a wrong view", Case("the heads split along time", "baseline", edits=(("heads", "t.view(B, T, self.n_head, self.head_dim).transpose(1, 2)", "t.reshape(B, self.n_head, T, self.head_dim)"),))),
+    names("tokens mix, in Attention.forward", Case("the heads split along time", "baseline", edits=(("heads", "t.view(B, T, self.n_head, self.head_dim).transpose(1, 2)", "t.reshape(B, self.n_head, T, self.head_dim)"),))),
     names("position 1 gives position 1 no weight", Case("the token itself hidden", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril(-1).index_fill(1, torch.tensor([0]), True).tril() == 0")})),
     names("no position is used", Case("no positions", "baseline", {"embed": "\n        x = self.drop(self.tok(idx))\n", "gpt_init": ROPE["gpt_init"]})),
     names("a row's place in the batch?", Case("positions by row", "baseline", {"embed": "\n        x = self.drop(self.tok(idx) + self.pos(torch.arange(B, device=idx.device))[:, None])\n"})),
@@ -122,7 +122,7 @@ PLAIN = [
     names("has none in row 0 and 7 more", Case("one head's queries without a gradient", "baseline", edits=(("attend", "y = F", "q = torch.cat([q[:, :1].detach(), q[:, 1:]], dim=1)\n        y = F"),))),
     names("changing row 1 moved the logits of row 0", Case("statistics of the batch", "baseline", edits=(("norm", "return F.layer_norm(x,", "return F.layer_norm(x - x.mean(0, keepdim=True),"),))),
     names("the cross-entropy of its own logits", Case("targets shifted once more", "baseline", edits=(("last", "x = self.norm(x)", "x = self.norm(x)\n        targets = None if targets is None else targets.roll(-1, 1)"),))),
-    names("a wrong view", Case("heads swapped between rows", "baseline", edits=(("heads", "t.view(B, T, self.n_head, self.head_dim).transpose(1, 2)", "t.reshape(T, B, self.n_head, self.head_dim).permute(1, 2, 0, 3)"),))),
+    names("rows of the batch mix", Case("heads swapped between rows", "baseline", edits=(("heads", "t.view(B, T, self.n_head, self.head_dim).transpose(1, 2)", "t.reshape(T, B, self.n_head, self.head_dim).permute(1, 2, 0, 3)"),))),
 ]  # fmt: skip
 
 NORMS = [
@@ -131,8 +131,8 @@ NORMS = [
     names("x is divided by its length", rms("the sum for the mean", RMSLINE.replace(".mean(", ".sum("))),
     names("the root is missing", rms("no root", RMSLINE.replace("torch.rsqrt(", "1 / ("))),
     names("is multiplied by its root mean square, not divided", rms("multiplied, not divided", RMSLINE.replace("torch.rsqrt(", "torch.sqrt("))),
-    names("a norm over time", rms("over time", RMSLINE.replace(".mean(-1,", ".mean(-2,"))),
-    names("a norm over time", rms("over time and features", RMSLINE.replace(".mean(-1,", ".mean((-2, -1),"))),
+    names("tokens mix, in ", rms("over time", RMSLINE.replace(".mean(-1,", ".mean(-2,"))),
+    names("tokens mix, in ", rms("over time and features", RMSLINE.replace(".mean(-1,", ".mean((-2, -1),"))),
     names("changing row 1 moved the logits of row 0", rms("over the batch", RMSLINE.replace(".mean(-1,", ".mean(0,"))),
     names("by the mean of |x|", rms("the mean of absolute values", "x / (x.abs().mean(-1, keepdim=True) + self.eps) * self.weight")),
     names("by the largest |x|", rms("the largest value", "x / (x.abs().amax(-1, keepdim=True) + self.eps) * self.weight")),
@@ -142,7 +142,7 @@ NORMS = [
     names("of half of the features", rms("half of the features", "x * torch.rsqrt(x[..., : x.size(-1) // 2].pow(2).mean(-1, keepdim=True) + self.eps) * self.weight")),
     names("4 groups of 8 features", rms("over groups of features", "x * torch.rsqrt(x.pow(2).unflatten(-1, (-1, 8)).mean(-1, keepdim=True) + self.eps).expand(*x.shape[:-1], -1, 8).flatten(-2) * self.weight")),
     names("standard deviation", rms("the variance for the mean square", "x * torch.rsqrt(x.var(-1, keepdim=True) + self.eps) * self.weight")),
-    names("is something detached", rms("the statistics detached", RMSLINE.replace("x.pow(2)", "x.detach().pow(2)"))),
+    names("something is detached", rms("the statistics detached", RMSLINE.replace("x.pow(2)", "x.detach().pow(2)"))),
     names("between model.eval() and model.train()", rms("LayerNorm while training", f"F.layer_norm(x, x.shape[-1:], self.weight) if self.training else {RMSLINE}")),
     names("eps is 0.1", Case("a large eps", "rmsnorm", edits=(("norm", "eps=1e-5", "eps=0.1"),))),
     names("norm: the mean is still taken out", Case("LayerNorm at the end", "rmsnorm", edits=(("blocks", "self.norm = Norm(config.n_embd, config.bias)", "self.norm = nn.LayerNorm(config.n_embd, bias=False)"),))),
@@ -154,7 +154,7 @@ NORMS = [
         "block_init": "\n        self.attn = Attention(config)\n        self.ffn = FeedForward(config)\n",
         "block": "\n        x = x + self.attn(rms(x))\n        return x + self.ffn(rms(x))\n",
         "blocks": "\n        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))\n", "last": "\n        x = rms(x)\n"})),
-    names("a norm over time", Case("plain functions, over time", "rmsnorm", {"norm": "\ndef rms(x):\n    return x / (x.pow(2).mean(1, keepdim=True) + 1e-6).sqrt()\n",
+    names("tokens mix, in ", Case("plain functions, over time", "rmsnorm", {"norm": "\ndef rms(x):\n    return x / (x.pow(2).mean(1, keepdim=True) + 1e-6).sqrt()\n",
         "block_init": "\n        self.attn = Attention(config)\n        self.ffn = FeedForward(config)\n",
         "block": "\n        x = x + self.attn(rms(x))\n        return x + self.ffn(rms(x))\n",
         "blocks": "\n        self.blocks = nn.ModuleList(Block(config, i) for i in range(config.n_layer))\n", "last": "\n        x = rms(x)\n"})),
@@ -247,7 +247,7 @@ GROUPS = [
         ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v[:, torch.tensor([0, 0, 0, 1])] if self.n_kv == 2 else v.repeat_interleave(self.n_head // self.n_kv, dim=1)"))),
     names("head 2 shares its keys with head 0", gqa("one key head for all", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, :1].expand(-1, self.n_head, -1, -1)"))),
     names("n_kv_head=4 gives 1 different value heads", gqa("one group for all, always", ("repeat", "k = k.repeat_interleave(self.n_head // self.n_kv, dim=1)", "k = k[:, :1].repeat(1, self.n_head, 1, 1)"), ("repeat", "v = v.repeat_interleave(self.n_head // self.n_kv, dim=1)", "v = v[:, :1].repeat(1, self.n_head, 1, 1)"))),
-    symptom("mix tokens", gqa("repeated along time", ("repeat", "dim=1", "dim=2"), ("repeat", "k = k.rep", "k, v = (t.transpose(1, 2).reshape(B, self.n_kv, T, -1) for t in (k, v))\n        k = k.rep"), attend="""
+    symptom("tokens mix", gqa("repeated along time", ("repeat", "dim=1", "dim=2"), ("repeat", "k = k.rep", "k, v = (t.transpose(1, 2).reshape(B, self.n_kv, T, -1) for t in (k, v))\n        k = k.rep"), attend="""
         k, v = (t.reshape(B, self.n_head, T, -1) for t in (k, v))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
 """)),
@@ -260,7 +260,7 @@ GROUPS = [
     names("n_kv_head=1 and n_kv_head=4 give the same model", gqa("half of the heads, whatever the field says", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_head // 2"))),
     names("n_kv_head is None by default, so there are no groups", gqa("no number of groups", ("config", "int = 2", "int | None = None"), ("attn_init", "config.n_kv_head\n", "config.n_kv_head or config.n_head\n"))),
     names("nothing is shared", gqa("the field is not used", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_head"))),
-    names("a wrong view", gqa("the heads mixed up with time", ("back", "y.transpose(1, 2).contiguous()", "y.contiguous()"))),
+    names("tokens mix, in Attention.forward", gqa("the heads mixed up with time", ("back", "y.transpose(1, 2).contiguous()", "y.contiguous()"))),
     names("layer 1: 4 query heads", gqa("shared in the first layer only", ("attn_init", "self.n_kv = config.n_kv_head", "self.n_kv = config.n_kv_head if layer == 0 else config.n_head"), block_init=SECTIONS["block_init"].replace("Attention(config)", "Attention(config, layer)"))),
     names("changing row 1 moved the logits of row 0", gqa("key heads shared across rows", ("repeat", "k = k.rep", "k = k.roll(1, 0)\n        k = k.rep"))),
     names("nothing is shared", Case("nothing changed", "gqa", {"config": "", "attn_init": SECTIONS["attn_init"], "heads": SECTIONS["heads"], "repeat": ""})),
