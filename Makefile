@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 NANOGPT ?=
 RAY ?= ray
 AGAINST ?=
+WEIGHTS ?=
 CALLED = echo 'q1lab is $(abspath $(BIN)/q1lab). To call it as "q1lab" in this terminal: . $(abspath $(BIN)/activate)'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run app test test-rest test-all lint format types contracts check bench faults draw-faults audit test-launchers size docs snapshots wheel clean
+.PHONY: help setup dev run app test test-rest test-all lint format types contracts check bench bench-speak faults draw-faults audit test-launchers size docs snapshots wheel clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -68,6 +69,9 @@ check: lint test  ## what CI runs; types and contracts are looked at beside the 
 
 bench: $(VENV)/.dev  ## speed: commands, first paint; against another checkout (AGAINST=path), and nanoGPT (NANOGPT=path)
 	@$(BIN)/python benchmarks/run.py $(if $(AGAINST),--against $(AGAINST)) $(if $(NANOGPT),--nanogpt $(NANOGPT))
+
+bench-speak: $(VENV)/.dev  ## speed of the model of `q1lab speak` against transformers (WEIGHTS=path of a copy)
+	@$(BIN)/python benchmarks/speak.py $(if $(WEIGHTS),--weights $(WEIGHTS))
 
 faults: $(VENV)/.dev  ## all fault tests, the long ones too, and a table of what they measured
 	@$(BIN)/python tools/docs/faults.py
