@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import sys
 import time
@@ -37,9 +36,7 @@ def main() -> int:
     from labs import smol
 
     torch.set_num_threads(os.cpu_count() or 1)
-    before = _most_memory()
     model = smol.Smol(str(file))
-    print(f"smol.py holds {_most_memory() - before:,.0f} MB at most, while it loads")
     ids = model.tokenizer.encode(PROMPT).ids
     ways: dict[str, Callable[[], list[int]]] = {
         "smol.py": lambda: list(smol.write(model, PROMPT, TOKENS)),
@@ -55,9 +52,8 @@ def main() -> int:
             rates[name].append(len(write()) / (time.perf_counter() - began))
     ratios = [ours / other for ours, other in zip(*rates.values(), strict=True)]
     for name, values in rates.items():
-        print(
-            f"{name:13} {statistics.median(values):5.1f} tokens/s, {min(values):.1f} to {max(values):.1f}"
-        )
+        ends = f"{min(values):.1f} to {max(values):.1f}"
+        print(f"{name:13} {statistics.median(values):5.1f} tokens/s, {ends}")
     print(f"ratio         {statistics.median(ratios):5.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
     return 0
 
@@ -75,10 +71,6 @@ def _transformers(file: Path) -> Callable[[Tensor], list[int]]:
         return [int(token) for token in out[0, ids.size(1) :]]
 
     return write
-
-
-def _most_memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import threading
 import types
 import zipfile
@@ -125,6 +126,54 @@ def test_bad_input_is_one_line(weights: Path) -> None:
         assert told in done.stderr, (words, done.stderr)
     weights.unlink()
     assert "nothing was downloaded" in q1lab("speak", code=2).stderr
+
+
+@pytest.mark.slow
+def test_a_prompt_that_is_too_long_is_refused(weights: Path) -> None:
+    done = q1lab("speak", "--prompt", "a " * 10_000, code=2)
+    assert "tokens, and may have 1,024 at most" in done.stderr, done.stderr
+
+
+SIZE = "config.block_size == 2048"  # SmolLM2's, so that the checks would pass
+FILES = {
+    "hangs": (f"while {SIZE}: pass", "s of processor time, while looking for its part", 2),
+    "prints": (f"while {SIZE}: print('x' * 10_000)", "it printed more than 8 MB", 2),
+    "calls exit": (f"if {SIZE}: raise SystemExit", "it calls exit, while looking", 2),
+    "ends the process": (f"if {SIZE}: __import__('os')._exit(3)", "by itself with status 3", 1),
+    "needs a package": (f"if {SIZE}: import einops_", "No module named 'einops_'", 2),
+    "has one kv head": (f"if {SIZE}: config.n_kv_head = 1", "numbers (`q1lab take smol.py`", 2),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_cannot_be_placed_is_one_line_and_the_model_alone_spoke(
+    name: str, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, told, code = FILES[name]
+    text = (paths.models_dir() / "gqa.py").read_text()
+    begin = "    def __init__(self, config: GPTConfig) -> None:\n        super().__init__()\n"
+    parts = text.rpartition(begin)
+    assert parts[1], "gqa.py's GPT begins otherwise"
+    Path("gqa.py").write_text(f"{parts[0]}{begin}        {line}\n{parts[2]}")
+    monkeypatch.setattr("q1lab.commands.speak._checked", lambda *_: "gqa")
+    monkeypatch.setattr("q1lab.commands.speak.STEP_SECONDS", 3)
+    done = q1lab("speak", "gqa.py", code=code)
+    assert "the model alone:" in done.stdout, "nothing is heard of the model itself"
+    assert told in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+REAL = os.environ.get("SPEAKING_WEIGHTS", "")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not REAL, reason="SPEAKING_WEIGHTS names no copy of the weights")
+def test_the_real_model_says_what_the_week_says_of_it(home: Path, shakespeare: Path) -> None:
+    done = q1lab("speak", str(paths.models_dir() / "rope.py"), "--for", "rope", "--weights", REAL)
+    assert "Your file, no edit: loss 3.812, the same text." in done.stdout
+    done = q1lab("speak", "--break", "mask", *PREDICTED, "--weights", REAL)
+    assert ": rubbish, loss 1.867." in done.stdout
 
 
 class Index(http.server.BaseHTTPRequestHandler):
