@@ -14,7 +14,7 @@ from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.python_source import parse_python
 from q1lab.journal.store import Store
-from q1lab.judgment import arrange, picture
+from q1lab.judgment import arrange, layout, picture
 from q1lab.judgment.names import short_name
 from q1lab.study import variants
 from q1lab.study.studies import Study
@@ -64,4 +64,4 @@ def comparison_page(store: Store, study: Study) -> str:
         f"Made from the record of {study.id} by q1lab, the program that judged these runs. "
         "“I” is the person who ran them."
     )
-    return html_page.html_page(text, figure, note)
+    return html_page.html_page(text, layout.html_heading(c), figure, note)

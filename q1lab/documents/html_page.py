@@ -16,11 +16,13 @@ from typing import Any, cast
 
 from markdown_it import MarkdownIt
 
+from q1lab.judgment.layout import CHIP_STYLE
+
 
 @cache
 def style() -> str:
     """The page's stylesheet."""
-    return Path(__file__).with_suffix(".css").read_text(encoding="utf-8").strip()
+    return Path(__file__).with_suffix(".css").read_text(encoding="utf-8").strip() + CHIP_STYLE
 
 
 def content_policy() -> str:
@@ -33,10 +35,10 @@ def content_policy() -> str:
     )
 
 
-def html_page(text: str, figure: bytes, note: str) -> str:
-    """The whole page. Every picture in ``text`` is ``figure``, an SVG; ``note`` is a line for the
-    page's foot."""
-    body = _markdown(figure).render(text)
+def html_page(text: str, heading: str, figure: bytes, note: str) -> str:
+    """The whole page. ``heading`` is the HTML that stands for the title; every picture in ``text``
+    is ``figure``, an SVG; ``note`` is a line for the page's foot."""
+    body = re.sub("<h1>.*?</h1>", lambda _: heading, _markdown(figure).render(text), count=1)
     body = re.sub("<p>(<figure>.*?</figure>)</p>", r"\1", body)
     title = next(line[2:].strip() for line in text.splitlines() if line.startswith("# "))
     shown = re.sub(r"\\(?=[^\w\s])", "", title)

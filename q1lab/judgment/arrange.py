@@ -58,6 +58,11 @@ def headline_parts(j: Judgment) -> list[Line]:
     ]
 
 
+def answer_text(j: Judgment) -> str:
+    """The verdict and the mean difference: ``HELPS −0.0297``."""
+    return f"{j.word} {mean_text(j.analysis)}" if j.analysis.mean is not None else j.word
+
+
 def title(j: Judgment) -> str:
     """The headline of a page or a picture: ``HELPS: rope − baseline = −0.0297 nats``."""
     parts = headline_parts(j)[:4]

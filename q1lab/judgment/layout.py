@@ -13,6 +13,7 @@ from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from q1lab.ground.text_formats import MINUS
 from q1lab.judgment import arrange
 from q1lab.judgment.blocks import Table
 from q1lab.judgment.facts import Fact, Part, facts_of, next_step
@@ -133,25 +134,42 @@ def html(j: Judgment, picture: str = "") -> str:
     """One page, without scripts and without anything from elsewhere."""
     title, sample = escape(arrange.title(j)), escape(arrange.sample_text(j))
     facts = facts_of(j)
-    told = "\n".join(f"<p>{escape(fact.text)}</p>" for fact in facts if fact.part in HEAD)
+    told = "\n".join(f"<p>{escape(fact.text)}</p>" for fact in _head_facts(facts))
     rest = "\n".join(f"<p>{escape(fact.text)}</p>" for fact in facts if fact.part not in HEAD)
     tables = "\n".join(map(_html_table, arrange.tables(j, every_seed=True)))
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{title}</title>\n'
-        f"<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>{sample}</p>\n"
-        f"{told}\n{picture}\n{tables}\n{rest}\n</body>\n</html>\n"
+        f"<style>\n{STYLE}{CHIP_STYLE}</style>\n</head>\n<body>\n{html_heading(j)}\n"
+        f"<p>{sample}</p>\n{picture}\n{told}\n{tables}\n{rest}\n</body>\n</html>\n"
     )
+
+
+def html_heading(j: Judgment) -> str:
+    """The heading of a page: the answer as a chip, and the arms."""
+    chip = (
+        f'<span class="chip {j.analysis.verdict.replace(" ", "-")}">{arrange.answer_text(j)}</span>'
+    )
+    return f"<h1>{chip} {escape(f'{j.names[1]} {MINUS} {j.names[0]}')}</h1>"
 
 
 STYLE = """\
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 42em; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; line-height: 1.2; overflow-wrap: anywhere; }
+h1 { font-size: 1.5em; line-height: 1.4; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; }
 table { display: block; overflow-x: auto; margin: 1em 0; }
-td, th { padding: 0.1em 0.8em 0.1em 0; text-align: right; white-space: nowrap; }
+td, th { padding: 0.1em 0.8em 0.1em 0; text-align: right; }
+td + td { white-space: nowrap; }
 td:first-child, th:first-child { text-align: left; font-weight: normal; }
+@media (max-width: 34em) { table { font-size: .8em; } td, th { padding-right: .4em; } }
+"""
+CHIP_STYLE = """\
+.chip { background: #56606e; color: #fff; border-radius: .3em; padding: .1em .5em;
+  white-space: nowrap; }
+.chip.helps { background: #0f6e55; }
+.chip.hurts { background: #8f0a26; }
+.chip.cannot-tell { background: #7a6000; }
 """
 
 

@@ -1,4 +1,4 @@
-"""The comparison as a picture: both arms' curves, a forest plot of the difference, and small charts
+"""The comparison as a picture: a forest plot of the difference, both arms' curves, and small charts
 of the other numbers that the runs reported.
 
 Colors keep apart for color-blind eyes, and line styles and markers say the same in black and white.
@@ -65,8 +65,8 @@ def draw_comparison(
         page.write(title, 15, most=3, more=svg.BOLD)
         page.y += 6
     runs = _runs_by_name(curves)
-    _draw_curves(page, c, runs)
     _draw_forest(page, c)
+    _draw_curves(page, c, runs)
     _draw_small(page, c, runs)
     picture = svg.document(width, page.y + PAD, title, page.drawn, facts_mark(c, curves))
     return picture.encode() if form == "svg" else svg.png(picture)
@@ -267,7 +267,7 @@ def _draw_bars(page: _Page, bars: Sequence[Bar]) -> None:
     across = svg.reach([0.0, *(value for bar in bars for value in _values(bar))])
     heights = [36 if bar.note else 23 for bar in bars]
     plot = Plot(PAD + left, page.y, page.room - left - right, sum(heights), across, (0.0, 1.0))
-    page.drawn += plot.grid(across=max(2, int(plot.width / 50)), up=0)
+    page.drawn += plot.grid(across=max(4, int(plot.width / 50)), up=0)
     for bar in bars:
         if bar.kind == "delta":
             low, high = ([(value, 0.0), (value, 1.0)] for value in _values(bar))

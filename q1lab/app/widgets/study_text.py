@@ -14,7 +14,7 @@ from q1lab.compare.result_rows import ResultRow
 from q1lab.ground.terminal_cells import cut_cells
 from q1lab.ground.text_formats import MINUS, age
 from q1lab.journal.study_view import StudyRow
-from q1lab.judgment import difference_text, names
+from q1lab.judgment import arrange, names
 from q1lab.judgment.run_states import ENDED, RunState
 
 ARM_CELLS = 24
@@ -68,8 +68,7 @@ def final_comparison(view: StudyInFocus) -> Comparison | None:
 def verdict_chip(c: Comparison, colors: Palette) -> Text:
     """`` CANNOT TELL −0.0123 ``: the verdict and the mean difference on the answer's color."""
     tone = getattr(colors, TONES.get(c.analysis.verdict, "foreground"))
-    mean = "" if c.analysis.mean is None else f" {difference_text.mean_text(c.analysis)}"
-    return Text(f" {c.word}{mean} ", style=f"bold reverse {tone}")
+    return Text(f" {arrange.answer_text(c)} ", style=f"bold reverse {tone}")
 
 
 def comparison_heading(c: Comparison, colors: Palette) -> Text:
