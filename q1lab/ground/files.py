@@ -105,7 +105,9 @@ def read_bytes(path: Path, most: int = MOST, *, refuse_link: bool = False) -> by
         stated_size = os.fstat(file.fileno()).st_size
         # A file that reports size 0 is not read: the kernel's files in /proc do, and some of them
         # block or never end.
-        data = (file.read(most + 1) if 0 < stated_size <= most else None) or b""
+        # Python takes memory for all that is asked for: no more than the file may have grown by.
+        asked = min(most, stated_size + (1 << 16)) + 1
+        data = (file.read(asked) if 0 < stated_size <= most else None) or b""
     if max(stated_size, len(data)) > most:
         size = next(
             f"{most >> by} {unit}"
