@@ -198,7 +198,7 @@ class Stream:
                 if not seen.plain:
                     raise self.slip(seen, readings)
                 readings.append(seen)
-            elif sound and not within and not (readings and self.follows(p, added)):
+            elif sound and not (within or is_known or (readings and self.follows(p, added))):
                 raise Vague(f"""{self.name(len(readings), p)} reads something that is neither the
                     stream nor a norm of it""")
             if p.at in added:
