@@ -30,7 +30,8 @@ NO_MEASURE = _set(
     "time runtime seconds second sec eta speed fps sps lr learning weight weights coef coefficient "
     "scale norm grad std var target threshold patience smoothing num count ratio delta steps "
     "samples seed memory mem mfu params parameters length len epoch epochs "
-    "batch start from minutes hours runs"
+    "batch start from minutes hours runs gen generation generations episode episodes game games "
+    "round rounds trial trials"
 )
 """Words of numbers that measure no result, whatever else their name says."""
 SPEEDS = _set("seconds second sec time runtime latency throughput fps sps tps")
@@ -104,7 +105,7 @@ def _rank(name: str, count: int) -> tuple[int, bool, bool]:
         part = 1
     elif words & TRAIN:
         part = 3
-    return part, bool(words & SUMMARIES), count < 2
+    return part, bool(direction(name) and words & SUMMARIES), count < 2
 
 
 def _words(name: str) -> list[str]:

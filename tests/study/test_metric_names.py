@@ -39,6 +39,7 @@ def test_a_name_says_which_way_is_better(name: str, better: str) -> None:
         ({"loss_weight": 9, "seed": 1, "train loss": 9}, ["train loss"]),
         ({"elapsed": 1, "speedup": 4, "lr": 4}, ["speedup"]),
         ({"accuracy": 1, "Accuracy": 1}, ["Accuracy"]),
+        ({"gen": 5, "best fitness": 5, "mean": 5}, ["best fitness", "mean"]),
         ({"lr": 4}, []),
         ({}, []),
     ],
