@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 from q1lab.ground.text_formats import printable
 from q1lab.judgment.metric import LARGEST_LOSS
@@ -14,19 +13,6 @@ MOST_RUNS = 10_000
 
 NO_NUMBER = frozenset({"", "-", "–", "—", "n/a", "na", "#n/a", "none", "null"})
 """Cells that stand for no number. NaN is one: that of a run that diverged."""
-
-
-WRITTEN = re.compile(
-    r"[*_~≈<>$€£(]*\s*[-+−]?\d[\d.,'’\s]*"  # 71,2 and 1 234.5 and **71.2**
-    r"(?:(?:±|\+/?-|\(|/)\s*[\d.,]+\)?\s*)?"  # 71.3 ± 0.5 and 71.3 (0.5) and 71/100
-    r"(?:[%‰]|[A-Za-zµ]{1,4})?[*_†‡^)]*"  # 71.2% and 12 ms
-)
-"""Ways of writing a number, also those that aren't read (in a log, or two in one column)."""
-
-
-def looks_like_number(cell: object) -> bool:
-    """True for a text that a person reads as a number, and `as_number` may not."""
-    return isinstance(cell, str) and WRITTEN.fullmatch(cell.strip()[:60]) is not None
 
 
 def too_many_runs(arm: str) -> str:

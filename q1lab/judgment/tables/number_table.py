@@ -21,7 +21,6 @@ from q1lab.judgment.tables.cells import (
     as_number,
     has_no_number,
     is_blank,
-    looks_like_number,
     no_number,
     seed_of_cell,
 )
@@ -47,7 +46,12 @@ from q1lab.judgment.tables.table_rows import (
     markdown_header,
     markdown_rows,
 )
-from q1lab.judgment.tables.written_numbers import Writing, plain_rows, writings
+from q1lab.judgment.tables.written_numbers import (
+    Writing,
+    looks_like_number,
+    plain_rows,
+    writings,
+)
 
 STATE_KEYS = ("state", "status", "run_state")
 CONDITION_KEYS = (

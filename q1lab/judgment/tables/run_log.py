@@ -12,9 +12,10 @@ from typing import Any
 
 from q1lab.ground.text_formats import printable
 from q1lab.judgment.metric import LARGEST_COUNT
-from q1lab.judgment.tables.cells import as_number, looks_like_number
+from q1lab.judgment.tables.cells import as_number
 from q1lab.judgment.tables.nested_names import MOST_NAMES, flattened, last_part
 from q1lab.judgment.tables.outside_run import SEED_KEYS, STEP
+from q1lab.judgment.tables.written_numbers import looks_like_number
 
 LONGEST_FACT = 200
 """Characters of a setting's value."""

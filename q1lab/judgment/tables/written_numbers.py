@@ -16,10 +16,11 @@ from q1lab.judgment.tables.cells import as_number, has_no_number
 from q1lab.judgment.tables.table_rows import Row, Rows
 
 WRITTEN = re.compile(
-    r"(?P<number>[-+]?(?:\d[\d.,' ]*\d|\d|[.,]\d+)(?:[eE][-+]?\d{1,3})?)"
-    r"(?:\s*(?:±|\+/?-|\()\s*(?P<spread>[\d.,]+)\s*\)?)?"
-    r"\s*(?P<unit>%|‰|[A-Za-zµ]{1,4})?"
+    r"(?P<before>[~≈<>$€£(]*\s*)(?P<number>[-+]?(?:\d[\d.,' ]*\d|\d|[.,]\d+)(?:[eE][-+]?\d{1,3})?)"
+    r"(?:\s*(?:±|\+/?-|\()\s*(?P<spread>[\d.,]+)\s*\)?|\s*(?P<share>/\s*\d+))?"
+    r"\s*(?P<unit>%|‰|[A-Za-zµ]{1,4})?(?P<after>\)?)"
 )
+"""With ``before``, ``share`` (71/100) or ``after`` it is a number for a person, and not read."""
 THOUSANDS = re.compile(r"\d{1,3}(?:([' ,.])\d{3})(?:\1\d{3})*")
 LONGEST = 60
 """Characters of a cell that are looked at."""
@@ -61,7 +62,18 @@ class Writing:
         return _plain(match["spread"], self.decimal) if match and match["spread"] else None
 
 
-def _match(cell: Any) -> re.Match[str] | None:
+def looks_like_number(cell: object) -> bool:
+    """True for a text that a person reads as a number, and that may not be read here."""
+    return _written(cell) is not None
+
+
+def _match(cell: object) -> re.Match[str] | None:
+    """A number that is read."""
+    match = _written(cell)
+    return None if match and (match["before"] or match["share"] or match["after"]) else match
+
+
+def _written(cell: object) -> re.Match[str] | None:
     if not isinstance(cell, str) or len(cell) > LONGEST:
         return None
     return WRITTEN.fullmatch(cell.translate(SAME).strip().strip(MARKS).strip())
