@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import subprocess
 from collections.abc import Callable
@@ -76,36 +77,49 @@ def test_what_readme_shows_of_a_command_is_what_it_prints() -> None:
         assert printed.strip() == shown.strip(), f"q1lab {typed} prints something else today"
 
 
-async def test_the_words_of_readmes_picture_are_todays(
+async def test_the_words_of_readmes_pictures_are_todays(
     fake_trainer: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The app on the study that the film shows, by the losses that stand in it. If this fails:
-    `python tools/docs/make.py film`."""
+    """The app on the study that the pictures show, by the losses that stand in the film. If this
+    fails: `python tools/docs/make.py film`."""
     monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
     import film as camera
     import make
 
-    film = (ROOT / "docs" / "screens" / "film.svg").read_text()
+    film, lab = (
+        [(ROOT / "docs" / "screens" / f"{name}-{theme}.svg").read_text() for theme in camera.THEMES]
+        for name in ("film", "lab")
+    )
+    for dark, light in (film, lab):
+        assert last_frame(dark) == last_frame(light), "one theme's picture shows other words"
     fake_trainer()
     with Store() as store:
         study = begin_study.save_plan(plan_one(make.film_request(), store), store)
-    ends = re.findall(r"(?m)^seed (\d) ([\d.]+) ([\d.]+)", last_frame(film))
+    said = re.search("<metadata>(.*?)</metadata>", film[0])
+    assert said is not None
+    ends = json.loads(said[1])
     studies.save(changed(study, looks=(tuple(range(len(ends))),)))  # the range is over
-    for seed, *losses in ends:
+    for seed, losses in ends.items():
         for arm, loss in zip(("baseline", "modified"), losses, strict=True):
             events = train(
                 study, arm, int(seed), int(make.FILM_SETTINGS["max_iters"]), val=float(loss)
             )
             began, *_, ended = events.read_text().splitlines(keepends=True)
             events.write_text(began + ended)  # of a curve, the verdict would say something
-    async with app().run_test(size=camera.SIZE) as pilot:
+    async with app().run_test(size=camera.LAB_SIZE) as pilot:
         await open_lab(pilot)
         await until(pilot, lambda: "bootstrap" in words(pilot.app))
+        await until(pilot, lambda: "v verdict" in words(pilot.app), "the foot")
+        of_curves = {"second", "half", "seeds", "iters"}
+        more = {*letters(last_frame(lab[0]))} - {*letters(words(pilot.app))} - of_curves
+        assert not more, f"README's picture of the lab says {more}"
+        await pilot.resize_terminal(*camera.SIZE)
         await pilot.press("v")
         await until(pilot, lambda: isinstance(pilot.app.screen, VerdictScreen))
         await until(pilot, lambda: "bootstrap" in words(pilot.app))
-        shown = words(pilot.app)
-    assert letters(last_frame(film)) == letters(shown), "README's picture shows other words"
+        shown = words(pilot.app).splitlines()
+    today = letters("\n".join(shown[at] for at in camera.ending(shown)))
+    assert letters(last_frame(film[0])) == today, "README's film shows other words"
 
 
 def letters(text: str) -> list[str]:

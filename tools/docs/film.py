@@ -1,4 +1,5 @@
-"""README's moving picture: the lab while a range of pairs trains, and the verdict that comes.
+"""README's pictures: the lab while a range of pairs trains and the verdict that comes, as a film;
+and the lab at its end.
 
 The app is the real one, over a real training in a home of its own. Frames are kept as they change;
 the film shows them faster than they came. It is one SVG with CSS alone: where motion is off, it is
@@ -9,9 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.color import Color
 from rich.style import Style
 from textual.pilot import Pilot
@@ -19,57 +23,74 @@ from textual.strip import Strip
 
 from q1lab.app.app import Q1Lab
 from q1lab.app.screens.verdict import VerdictScreen
+from q1lab.app.theme import COLORS
 from q1lab.commands.app import prepare_app
 from q1lab.journal.store import Store
+from q1lab.journal.study_view import read_view
 from q1lab.study.liveness import is_alive
-from q1lab.study.studies import Study
+from q1lab.study.studies import ARMS, Study
 from q1lab.week import progress
 
-SIZE = (80, 30)
-TRAINING_SECONDS, VERDICT_SECONDS, MOST_FRAMES = 11.0, 5.0, 36
+SIZE, LAB_SIZE = (80, 24), (120, 34)
+THEMES = ("dark", "light")
+FILM_WORDS = "A range of 3 to 8 pairs trains, and the verdict comes"
+LAB_WORDS = "The lab: each run's loss, both arms' curves, and the difference with its interval"
+TRAINING_SECONDS, VERDICT_SECONDS, MOST_FRAMES = 11.0, 5.0, 20
 CELL_WIDTH, CELL_HEIGHT, FONT, MARGIN = 10.0, 21.0, 16.6, 14.0
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 Row = str
 """A row of cells as SVG."""
+Rows = tuple[Row, ...]
 
 
 @dataclass(frozen=True)
 class Frame:
     """Everything that the screen shows at a moment, and for how long the film shows it."""
 
-    rows: tuple[Row, ...]
+    rows: Rows
     seconds: float
 
 
 # ── filming
 
 
-def film_study(study: Study) -> str:
-    """The film of a study that has just begun, until its verdict, as SVG."""
+def film_study(study: Study) -> dict[str, str]:
+    """The film of a study that has just begun, until its verdict, and the lab at its end: SVGs by
+    their names, in either theme."""
     return asyncio.run(_film(study))
 
 
-async def _film(study: Study) -> str:
+async def _film(study: Study) -> dict[str, str]:
     with Store() as store:
         progress.save_week_setting(store, prepare_app(None, None).week.label, "welcomed", True)
     app = Q1Lab(prepare_app(None, None))
-    shown: list[tuple[Row, ...]] = []
+    training: list[dict[str, Rows]] = []
     async with app.run_test(size=SIZE) as pilot:
         app.action_go("lab")
         await pilot.pause(1.0)
         while is_alive(study.files):
-            _keep_new(app, shown)
+            await _keep_new(pilot, training)
             await pilot.pause(0.5)
         await pilot.pause(2.0)  # until the last runs are shown as done
-        _keep_new(app, shown)
-        verdict = await _verdict(app, pilot)
-    training = _spread(shown, MOST_FRAMES)
-    each = TRAINING_SECONDS / len(training)
-    return draw([*(Frame(rows, each) for rows in training), Frame(verdict, VERDICT_SECONDS)])
+        await _keep_new(pilot, training)
+        await _open_verdict(app, pilot)
+        verdict = await _in_both(pilot)
+        await pilot.press("escape")
+        await pilot.resize_terminal(*LAB_SIZE)
+        await pilot.pause(1.0)
+        lab = await _in_both(pilot)
+    frames = _spread(training, MOST_FRAMES)
+    each, pictures = TRAINING_SECONDS / len(frames), {}
+    for theme in THEMES:
+        end = Frame(_ending(verdict[theme]), VERDICT_SECONDS)
+        film = [*(Frame(frame[theme], each) for frame in frames), end]
+        pictures[f"film-{theme}"] = draw(film, SIZE, theme, FILM_WORDS, _losses(study))
+        pictures[f"lab-{theme}"] = draw([Frame(lab[theme], 1)], LAB_SIZE, theme, LAB_WORDS)
+    return pictures
 
 
-async def _verdict(app: Q1Lab, pilot: Pilot[None]) -> tuple[Row, ...]:
+async def _open_verdict(app: Q1Lab, pilot: Pilot[None]) -> None:
     """The comparison's screen, once the comparison is made (in a process of its own)."""
     async with asyncio.timeout(240):
         while not (isinstance(app.screen, VerdictScreen) and "bootstrap" in _text(app)):
@@ -77,20 +98,54 @@ async def _verdict(app: Q1Lab, pilot: Pilot[None]) -> tuple[Row, ...]:
                 await pilot.press("escape")
             await pilot.press("v")
             await pilot.pause(3.0)
-    return _rows(app)
+
+
+def _losses(study: Study) -> str:
+    """The final losses of both arms by seed, from which a test makes the verdict again."""
+    with Store() as store:
+        runs = read_view(store, study).runs
+    ends = {(run.arm, run.seed): run.val_loss for run in runs if run.val_loss is not None}
+    pairs = {seed: [ends[arm, seed] for arm in ARMS] for arm, seed in ends if arm == ARMS[1]}
+    return json.dumps(pairs)
+
+
+def ending(lines: Sequence[str]) -> list[int]:
+    """The lines of the verdict's screen that the film ends on: its title, the figure, the sentences
+    that end within three lines, and the keys."""
+    blank = next(at for at, line in enumerate(lines) if at > 2 and not line.strip(" │▁▂▃▄▅▆▇█"))
+    words = range(blank + 1, blank + 4)
+    last = max(at for at in words if lines[at].strip().rstrip("▁▂▃▄▅▆▇█").strip().endswith("."))
+    return [*range(last + 1), len(lines) - 1]
+
+
+def _ending(rows: Rows) -> Rows:
+    kept = ending([re.sub("<[^>]*>", "", row) for row in rows])
+    return tuple(row if at in kept else "" for at, row in enumerate(rows))
 
 
 def _text(app: Q1Lab) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
-def _keep_new(app: Q1Lab, shown: list[tuple[Row, ...]]) -> None:
-    rows = _rows(app)
+async def _in_both(pilot: Pilot[None]) -> dict[str, Rows]:
+    """The screen at this moment in either theme."""
+    shown = {}
+    for theme in THEMES:
+        pilot.app.theme = f"q1lab-{theme}"
+        await pilot.pause(0.1)
+        shown[theme] = tuple(
+            _row(strip, theme) for strip in pilot.app.screen._compositor.render_strips()
+        )
+    return shown
+
+
+async def _keep_new(pilot: Pilot[None], shown: list[dict[str, Rows]]) -> None:
+    rows = await _in_both(pilot)
     if not shown or rows != shown[-1]:
         shown.append(rows)
 
 
-def _spread(shown: Sequence[tuple[Row, ...]], most: int) -> list[tuple[Row, ...]]:
+def _spread(shown: Sequence[dict[str, Rows]], most: int) -> list[dict[str, Rows]]:
     """At most so many frames, evenly spread, the first and the last among them."""
     count = min(most, len(shown))
     return [shown[round(place * (len(shown) - 1) / max(1, count - 1))] for place in range(count)]
@@ -99,18 +154,14 @@ def _spread(shown: Sequence[tuple[Row, ...]], most: int) -> list[tuple[Row, ...]
 # ── drawing
 
 
-def _rows(app: Q1Lab) -> tuple[Row, ...]:
-    return tuple(_row(strip) for strip in app.screen._compositor.render_strips())
-
-
-def _row(strip: Strip) -> Row:
+def _row(strip: Strip, theme: str) -> Row:
     """A row as SVG, at y = 0: first the backgrounds, then the text."""
     backgrounds, texts, column = [], [], 0
     for segment in strip:
         style, cells = segment.style or Style.null(), segment.cell_length
-        front, back = _colors(style)
+        front, back = _colors(style, theme)
         left, width = MARGIN + column * CELL_WIDTH, cells * CELL_WIDTH
-        if back != BACKGROUND:
+        if back != GROUND[theme]:
             backgrounds.append(
                 f'<rect x="{left:g}" width="{width:g}" height="{CELL_HEIGHT:g}" fill="{back}"/>'
             )
@@ -120,25 +171,21 @@ def _row(strip: Strip) -> Row:
             bold = ' font-weight="bold"' if style.bold else ""
             texts.append(
                 f'<text x="{left + begin * CELL_WIDTH:g}" y="16" fill="{front}"{bold} '
-                f'textLength="{_cells(words) * CELL_WIDTH:g}">{html.escape(words, quote=False)}'
+                f'textLength="{cell_len(words) * CELL_WIDTH:g}">{html.escape(words, quote=False)}'
                 "</text>"
             )
         column += cells
     return "".join((*backgrounds, *texts))
 
 
-def _cells(words: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(words)
-
-
-BACKGROUND, TEXT = "#111418", "#d8dee9"
+GROUND, TEXT = (
+    dict(zip(THEMES, COLORS[role], strict=True)) for role in ("background", "foreground")
+)
 
 
-def _colors(style: Style) -> tuple[str, str]:
+def _colors(style: Style, theme: str) -> tuple[str, str]:
     """The colors of text and background."""
-    front, back = _hex(style.color, TEXT), _hex(style.bgcolor, BACKGROUND)
+    front, back = _hex(style.color, TEXT[theme]), _hex(style.bgcolor, GROUND[theme])
     if style.reverse:
         front, back = back, front
     return front, back
@@ -148,8 +195,11 @@ def _hex(color: Color | None, default: str) -> str:
     return default if color is None or color.is_default else color.get_truecolor().hex
 
 
-def draw(frames: Sequence[Frame]) -> str:
-    """The frames as one SVG that repeats; each distinct row stands in it once."""
+def draw(
+    frames: Sequence[Frame], size: tuple[int, int], theme: str, words: str, facts: str = ""
+) -> str:
+    """The frames as one SVG that repeats; each distinct row stands in it once. ``words`` are read
+    out, ``facts`` are for programs."""
     total = sum(frame.seconds for frame in frames)
     begins = [sum(frame.seconds for frame in frames[:place]) for place in range(len(frames) + 1)]
     places: dict[tuple[int, Row], list[int]] = {}
@@ -171,8 +221,8 @@ def draw(frames: Sequence[Frame]) -> str:
         f".{name}{{animation-name:{name}}}@keyframes {name}{{{_key_frames(visible, begins)}}}"
         for visible, name in classes.items()
     ]
-    width = 2 * MARGIN + SIZE[0] * CELL_WIDTH
-    height = 2 * MARGIN + SIZE[1] * CELL_HEIGHT
+    width = 2 * MARGIN + size[0] * CELL_WIDTH
+    height = 2 * MARGIN + size[1] * CELL_HEIGHT
     style = (
         f"text{{font:{FONT}px {FONTS};white-space:pre}}rect{{shape-rendering:crispEdges}}"
         ".f{visibility:hidden}"
@@ -180,10 +230,10 @@ def draw(frames: Sequence[Frame]) -> str:
         f".f,.last{{animation:{total:g}s step-end infinite}}{''.join(rules)}}}"
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
-        'role="img" aria-label="A range of 3 to 8 pairs trains, its interval narrows, and the '
-        f'verdict comes"><style>{style}</style>'
-        f'<rect width="100%" height="100%" rx="10" fill="{BACKGROUND}"/>{"".join(row_elements)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:g} {height:g}" '
+        f'role="img" aria-label="{words}"><metadata>{facts}</metadata><style>{style}</style>'
+        f'<rect width="100%" height="100%" rx="10" fill="{GROUND[theme]}"/>'
+        f"{''.join(row_elements)}</svg>\n"
     )
 
 

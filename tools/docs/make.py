@@ -4,7 +4,7 @@
     python tools/docs/make.py verdict    docs/verdict.md's, and README's verdict
     python tools/docs/make.py examples   docs/runs-and-programs.md's table of public runs
     python tools/docs/make.py together   docs/card.md's table of all four against their sum
-    python tools/docs/make.py film       README's picture: a range that really trains, some minutes
+    python tools/docs/make.py film       README's pictures: a range that really trains, some minutes
 
 Tables are written between `<!-- made: NAME -->` and `<!-- /made -->`, and nowhere else.
 """
@@ -51,8 +51,8 @@ def together() -> None:
 
 
 FILM_SETTINGS = {
-    **{"max_iters": "200", "n_layer": "2", "n_head": "2", "n_embd": "64", "block_size": "32"},
-    **{"eval_windows": "20", "eval_interval": "10", "log_interval": "4"},
+    **{"max_iters": "300", "n_layer": "2", "n_head": "2", "n_embd": "64", "block_size": "32"},
+    **{"eval_windows": "120", "eval_interval": "15", "log_interval": "5"},
 }
 """A model so small that a range of pairs trains in minutes, and that seeds matter."""
 
@@ -78,11 +78,12 @@ def film() -> None:
             declared = study_plan.declare(film_request(), ["relu_squared"], store)
             (study,) = begin_study.begin_studies(declared, store).studies
         try:
-            svg = camera.film_study(study)
+            pictures = camera.film_study(study)
         finally:
             launch.stop_study(study)
-    (DOCS / "screens" / "film.svg").write_text(svg)
-    print(f"film.svg: {len(svg.encode()) >> 10} kB")
+    for name, svg in pictures.items():
+        (DOCS / "screens" / f"{name}.svg").write_text(svg)
+        print(f"{name}.svg: {len(svg.encode()) >> 10} kB")
 
 
 TABLES = (verdict, examples, together)
