@@ -18,7 +18,7 @@ from textual.binding import Binding
 from q1lab.ground.errors import Problem, nearest
 
 _foot = Binding
-"""A key that the footer shows."""
+"""A key that the footer shows: at most six at a time, ? and the palette among them."""
 _key = partial(Binding, show=False)
 
 _BINDINGS = (
@@ -57,7 +57,7 @@ _BINDINGS = (
     _foot("g", "go_on", "go on", id="lab.go_on"),
     _foot("v", "verdict", "verdict", id="lab.verdict"),
     _key("R", "again", "run again: the run under the cursor", id="lab.again"),
-    _foot("slash", "filter", "find", id="lab.filter"),
+    _key("slash", "filter", "find", id="lab.filter"),
     _key("n,right_square_bracket", "next(1)", "next", id="lab.next"),
     _key("p,left_square_bracket", "next(-1)", "previous", id="lab.back"),
     _key("m", "metric", "chart the next number that the runs report", id="lab.metric"),

@@ -52,6 +52,21 @@ def test_a_letter_or_a_sign_means_one_thing_in_the_whole_app() -> None:
     assert {key: meanings for key, meanings in means.items() if len(meanings) > 1} == {}
 
 
+async def test_the_foot_shows_six_keys_at_most_and_help_the_screens_own_first() -> None:
+    lab_home.past()
+    async with lab_home.app().run_test(size=(120, 40)) as pilot:
+        for key in ("1", "t", "2", "v", "escape", "enter", "escape", "3", "slash", "4"):
+            await pilot.press(key)
+            await settled(pilot)
+            shown = [each.description for each in pilot.app.screen.query(FooterKey)]
+            assert len(shown) <= 6, f"after {key}, the foot says {shown}"
+        await pilot.press("question_mark")
+        await settled(pilot)
+        own = [active.binding.id for active in pilot.app.screen.active_bindings.values()]
+        assert own[0] is not None, "Textual's keys come before the screen's"
+        assert own == sorted(own, key=lambda name: name is None)
+
+
 def test_esc_goes_back_everywhere() -> None:
     assert {does for key, does, _ in bound() if key == "escape"} == {"back"}
 

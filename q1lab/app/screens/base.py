@@ -74,8 +74,10 @@ class AppScreen(ScreenHooks):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The screen's bindings, in which Enter has the words of its effect at this moment."""
-        found: dict[str, ActiveBinding] = super().active_bindings  # type: ignore[misc]
+        """The screen's bindings, the app's own before Textual's; in them Enter has the words of its
+        effect at this moment."""
+        active: dict[str, ActiveBinding] = super().active_bindings  # type: ignore[misc]
+        found = dict(sorted(active.items(), key=lambda key: key[1].binding.id is None))
         if self.enter_words and "enter" in found:
             words = cut_cells(self.enter_words, max(8, self.app.size.width - OTHER_KEYS))
             binding = replace(found["enter"].binding, description=words)
