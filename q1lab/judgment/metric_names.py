@@ -96,6 +96,11 @@ def likely_metrics(counts: Mapping[str, int]) -> list[str]:
     return list(by_words.values())
 
 
+def may_be_of_training(name: str) -> bool:
+    """True for a name that says neither held-out data nor returns, such as ``loss``."""
+    return _rank(name, 2)[0] >= 2
+
+
 def _rank(name: str, count: int) -> tuple[int, bool, bool]:
     words = set(_words(name))
     part = 2

@@ -34,6 +34,8 @@ LONGEST_WAIT = 24 * 3600.0
 """Seconds after which a first run that no study took over is deleted."""
 LONGEST_RUN = 20 * 24 * 3600.0
 """Seconds that a first run may take: what fits into a wait of the kernel."""
+ALONE = "number"
+"""The name of a printed number that is all of its line (labs/printed.py)."""
 NO_METRIC = (
     "it printed no number with a name; have it print lines such as `step=250 val_loss=2.31`, or "
     "write its numbers (CSV, JSON, TensorBoard, W&B) into {out}"
@@ -55,8 +57,12 @@ class FirstRun:
         numbers = self.printed
         if not any(map(metric_names.measures, numbers)):
             numbers = {**self.filed, **numbers}
-        counts = {name: count for name, (count, _) in numbers.items()}
-        return {name: numbers[name][1] for name in metric_names.likely_metrics(counts)}
+        likely = metric_names.likely_metrics({name: count for name, (count, _) in numbers.items()})
+        if "." in numbers.get(ALONE, (0, ""))[1] and all(
+            metric_names.may_be_of_training(name) for name in likely
+        ):
+            likely = list(dict.fromkeys([*likely, ALONE]))  # perhaps the score at the end
+        return {name: numbers[name][1] for name in likely}
 
 
 def known_reading(loop: CommandSpec) -> tuple[CommandSpec, str] | None:

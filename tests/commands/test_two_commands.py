@@ -102,6 +102,16 @@ def test_several_numbers_are_named_and_the_first_run_waits(folder: Path) -> None
     assert only_study().metric.better == "higher", "the name says so"
 
 
+def test_a_score_alone_on_its_line_is_offered_beside_a_training_loss(folder: Path) -> None:
+    """As `print(model.score(X, y))` behind scikit-learn's own lines."""
+    (folder / "train.py").write_text(
+        TRAIN.replace("print(args", "print('loss', value); print(args")
+    )
+    refused = q1lab(*two("--seeds", "1", last="{v}"), code=2).stderr
+    assert "loss (0.0" in refused
+    assert "number (0.0" in refused, "a training loss is judged in place of the score"
+
+
 def test_a_metric_that_is_not_printed_is_answered_with_all_that_are(folder: Path) -> None:
     three = f"{BOTH} val_f1={{t}}"
     refused = q1lab(*two("--seeds", "1", "--metric", "f1", last=three), code=1).stdout
