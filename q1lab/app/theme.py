@@ -79,5 +79,5 @@ def check_theme_name(name: str, where: str) -> None:
     if name not in NAMES:
         raise Problem(
             f"{where}: no theme is called {name!r}",
-            next=nearest(name, NAMES, f"it is {', '.join(NAMES)}"),
+            next=nearest(name, NAMES, f"it is {', '.join(NAMES[:-1])} or {NAMES[-1]}"),
         )

@@ -18,7 +18,9 @@ def test_a_theme_that_is_not_there_names_the_nearest() -> None:
     with pytest.raises(Problem, match="mean 'q1lab-dark'"):
         theme.check_theme_name("q1lab-drak", "here")
     for other in ("nord", "textual-light"):
-        with pytest.raises(Problem, match=f"theme is called '{other}'.*q1lab-dark or q1lab-light"):
+        with pytest.raises(
+            Problem, match=f"theme is called '{other}'.*q1lab-dark, q1lab-light or q1lab-terminal"
+        ):
             theme.check_theme_name(other, "here")
 
 

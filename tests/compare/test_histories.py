@@ -21,8 +21,10 @@ from q1lab.journal import on_record
 from q1lab.journal.store import Store
 from q1lab.judgment import interim_analyses, layout
 from q1lab.judgment.facts import FACTS, facts_of, next_step
-from q1lab.judgment.judgment import Judgment
+from q1lab.judgment.intervals import analyze
+from q1lab.judgment.judgment import Beside, Judgment
 from q1lab.judgment.lines import plain_lines
+from q1lab.judgment.metric import Metric
 from q1lab.judgment.tables.found_runs import TableOptions
 from q1lab.judgment.tables.judged_table import judge_table
 from q1lab.judgment.tables.number_table import found_in_text
@@ -190,6 +192,27 @@ def designs() -> Told:
     }
 
 
+def faster() -> Told:
+    """The loss that is judged beside a speed: unchanged, and worse."""
+    even = {0: 1.91, 1: 1.9, 2: 1.92}
+    moved = {
+        "faster": {0: 1.911, 1: 1.899, 2: 1.921},
+        "faster and worse": {0: 1.95, 1: 1.93, 2: 1.96},
+    }
+    speed = q1lab.judge(
+        {0: 9.1, 1: 9.0, 2: 9.2}, {0: 7.1, 1: 7.2, 2: 7.1}, metric="seconds"
+    ).judgment
+    return {
+        name: replace(
+            speed,
+            beside=Beside(
+                Metric("val_loss", "", "lower"), analyze(even, losses, headline="paired")
+            ),
+        )
+        for name, losses in moved.items()
+    }
+
+
 def elsewhere() -> Told:
     base, mod = {0: 1.91, 1: 1.9, 2: 1.92, 3: 1.9}, {0: 1.79, 1: 1.8, 2: 1.85, 5: 1.8}
     counted = ["arm,seed,acc,n_items", "a,0,0.71,100", "a,1,0.70,100", "a,2,0.73,100"]
@@ -203,6 +226,7 @@ def elsewhere() -> Told:
 
 
 STORIES = (
+    faster,
     looks,
     against_delta,
     runs_that_differ,

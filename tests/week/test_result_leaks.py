@@ -156,7 +156,7 @@ def open_pages() -> tuple[tuple[str, str], ...]:
 
 
 def pictures() -> list[str]:
-    return re.findall(r"\((docs/screens/\w+\.svg)\)", README)
+    return re.findall(r'"(docs/screens/[\w-]+\.svg)"', README)
 
 
 def help_of_all(command: click.Command, name: str) -> str:

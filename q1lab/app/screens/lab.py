@@ -101,7 +101,7 @@ class LabScreen(StudyActions, MainScreen):
             self._show_curves(view)
             self._show_difference(view)
             self._compare_when_done(view)
-        if before is None or view is None or before.row != view.row:
+        if _keys_by(before) != _keys_by(view):
             self.call_after_refresh(self.refresh_bindings)
 
     def _draw_head(self) -> None:
@@ -229,3 +229,8 @@ class LabScreen(StudyActions, MainScreen):
             self.metric = names[(at + 1) % len(names)]
             self.q1.store_thread.chart_metric(self.metric)
             self._show_curves(self.view)
+
+
+def _keys_by(view: StudyInFocus | None) -> object:
+    """What decides which keys a study has."""
+    return view and (view.row, final_comparison(view) is None)
