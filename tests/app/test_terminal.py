@@ -172,10 +172,10 @@ def test_a_page_that_is_scrolled_through_is_painted_whole(start: Callable[..., T
             app.quiet()
         shown = app.text
         app.press("?")
-        app.sees("Scroll Up")
+        app.sees("This screen")
         app.quiet()
         app.press("\x1b")
-        app.until(lambda: "Scroll Up" not in app.text, "the page again")
+        app.until(lambda: "This screen" not in app.text, "the page again")
         app.quiet()
         assert app.text == shown
 

@@ -292,7 +292,7 @@ def test_what_makes_no_sense_is_one_line(words: tuple[str, ...], line: str) -> N
     assert studies.ids() == []
 
 
-TABLE, TWO = "[command]\nrun='true {seed}'\nmetric='m'\n", "[arm.a]\n[arm.b]\nargs='x'"
+TABLE, TWO = "[command]\nrun='true {seed}'\nmetric='loss'\n", "[arm.a]\n[arm.b]\nargs='x'"
 
 
 @pytest.mark.parametrize(
@@ -305,8 +305,8 @@ TABLE, TWO = "[command]\nrun='true {seed}'\nmetric='m'\n", "[arm.a]\n[arm.b]\nar
         (f"{TABLE}inputs='x'\n{TWO}", "is a list of files"),
         (f"{TABLE}better='up'\n{TWO}", "lower, higher"),
         (f"{TABLE}inputs=['no']\n{TWO}", "no: No such file"),
-        (f"[command]\nrun=''\nmetric='m'\n{TWO}", "the command is empty"),
-        (f"[command]\nrun='no-such x'\nmetric='m'\n{TWO}", "no-such: no such command"),
+        (f"[command]\nrun=''\nmetric='loss'\n{TWO}", "the command is empty"),
+        (f"[command]\nrun='no-such x'\nmetric='loss'\n{TWO}", "no-such: no such command"),
         (f"[command]\nrun='true'\n{TWO}", "say which number counts"),
         (f"{TABLE}[arm.a]", "two arms are compared"),
         (f"{TABLE}[arm.a]\n[arm.b]\nargs=' '", "the same command"),
@@ -318,7 +318,7 @@ TABLE, TWO = "[command]\nrun='true {seed}'\nmetric='m'\n", "[arm.a]\n[arm.b]\nar
         (f"{TABLE}[arm.a]\n[arm.'速い']", "A to Z, digits"),
         (f"{TABLE}pattern='('\n{TWO}", "the metric's pattern '('"),
         (f"{TABLE}pattern='(x*)'\n{TWO}", "matches everything"),
-        (f"{TABLE}pattern='x'\n{TWO}", "needs a group"),
+        (f"{TABLE}pattern='x'\n{TWO}", "has no group for the number"),
     ],
 )
 def test_a_study_toml_with_senseless_values(folder: Path, text: str, line: str) -> None:

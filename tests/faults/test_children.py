@@ -74,6 +74,7 @@ def test_every_process_is_in_the_list() -> None:
     """A new one is added with a thought of how it is isolated and how it ends (SECURITY.md)."""
     assert starters() == {
         "labs.loop.run",
+        "labs.loop.tell_files",
         "q1lab.commands.doctor._git_version",
         "q1lab.ground.git_command.run",
         "q1lab.study.child_processes.running_child",
@@ -94,6 +95,7 @@ def test_python_is_started_in_one_place_only() -> None:
         "q1lab/study/child_processes.py",
         "q1lab/commands/doctor.py",  # says which one it is
         "labs/probe.py",  # likewise
+        "labs/loop.py",  # reads what a command wrote, and knows nothing of q1lab; it has the flag
         "q1lab/study/wandb_runs.py",  # its folder may hold wandb
     }
     modules = {

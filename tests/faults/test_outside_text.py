@@ -205,7 +205,7 @@ def processor(seconds: int) -> Iterator[None]:
 def test_markdown_is_read_in_bounded_time(kind: str, tmp_path: Path) -> None:
     text = ENDLESS[kind]
     readers: tuple[Callable[[], object], ...] = (
-        lambda: html_page.html_page(f"# T\n{text}", b"", ""),
+        lambda: html_page.html_page(f"# T\n{text}", "", b"", ""),
         lambda: word_count.draft_sections(text),
         lambda: list(word_count.lines_by_kind(text)),
         lambda: roadmap.week_boxes(text.encode(), "M03-W04"),
