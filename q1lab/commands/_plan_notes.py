@@ -9,6 +9,7 @@ from q1lab.journal import home_history, predictions
 from q1lab.journal.store import Store
 from q1lab.judgment import difference_text
 from q1lab.study import kept_folder, studies
+from q1lab.study.command_arms import token_note
 from q1lab.study.plan_notes import (
     SAME_CODE,
     drawn_seeds_note,
@@ -32,6 +33,7 @@ def plan_notes(plan: Plan, store: Store, on_disk: StudiesOnDisk) -> list[str]:
 def _on_arms(plan: Plan) -> Iterator[str]:
     study, existing, kept_study = plan.study, plan.existing, plan.draft.kept_study
     yield plan.draft.note
+    yield token_note(study.trainer.loop)
     yield _name_note(plan.draft.study.variant, existing)
     if study.is_floor:
         yield SAME_CODE

@@ -13,13 +13,14 @@ from q1lab.commands._output import print_json, say_written
 from q1lab.commands._store import open_store
 from q1lab.compare import claim
 from q1lab.documents.result_files import CSV, JSON, PAGE, export_studies
-from q1lab.ground.errors import NOTICES, OK, Problem
+from q1lab.ground.errors import NOTICES, OK, Problem, notice
 from q1lab.ground.files import expand_user
 from q1lab.ground.write_intents import STDOUT
 from q1lab.journal import study_names
 from q1lab.journal.store import Store
 from q1lab.study import bundle, studies
 from q1lab.study.bundle import ZIP_SUFFIX
+from q1lab.study.command_arms import token_note
 from q1lab.study.studies import Study
 
 RESULTS = (CSV, JSON, PAGE)
@@ -116,6 +117,8 @@ def _suffix_of(target: Path) -> str:
 
 
 def _write_bundle(store: Store, study: Study, target: Path, force: bool) -> None:
+    if said := token_note(study.trainer.loop):
+        notice(said)
     provenance = claim.make_provenance(store, study)
     name = study_names.name_of(store, study.id)
     bundle.export_bundle(study.id, target, provenance, name, force=force)

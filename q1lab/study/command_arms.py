@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,6 +113,53 @@ def arm_words(loop: CommandSpec, name: str) -> list[str]:
     for word in shlex.split(loop.run):
         words += args if word == "{args}" else [word.replace("{args}", shlex.join(args))]
     return words if "{args}" in loop.run else words + args
+
+
+def differing_settings(loop: CommandSpec, names: Sequence[str]) -> list[str]:
+    """What the commands of these two arms do not share, setting by setting: ``lr: 0.1, 0.05``. A
+    setting is an option with its value, or a word at its place."""
+    first, second = (_settings(arm_words(loop, name)) for name in names)
+    return [
+        f"{key}: {first.get(key, 'none')}, {second.get(key, 'none')}"
+        for key in dict.fromkeys([*first, *second])
+        if first.get(key) != second.get(key)
+    ]
+
+
+def _settings(words: Sequence[str]) -> dict[str, str]:
+    """A command's words as settings: option or ``word 2`` → value."""
+    settings: dict[str, str] = {}
+    places, option = 0, ""
+    for word in words:
+        key, sign, value = word.partition("=")
+        if word.startswith("-") or (sign and key.isidentifier()):
+            option = "" if sign else key.lstrip("-")
+            settings[key.lstrip("-")] = value if sign else "given"
+        elif option:
+            settings[option], option = word, ""
+        else:
+            places += 1
+            settings[f"word {places}"] = word
+    return settings
+
+
+TOKEN = re.compile(
+    r"(?:hf_|sk-|gh[pousr]_|github_pat_|glpat-|xox[abps]-|wandb_v\d+_|AKIA)[\w-]{12,}"
+    r"|://[^/\s:@]*:[^/\s@]+@|(?<![0-9A-Za-z])[0-9a-f]{40}(?![0-9A-Za-z])"
+    r"|(?i:token|secret|password|api[-_]?key)[=\s](?!\d+\b)[^\s{-]\S{7,}"
+)
+
+
+def token_note(loop: CommandSpec) -> str:
+    """A sentence about what looks like a token in a command, without it; empty for none."""
+    texts = (loop.run, *loop.args.values(), loop.resume)
+    found = next(filter(None, map(TOKEN.search, texts)), None)
+    if found is None:
+        return ""
+    return (
+        f"the command holds what looks like a token ({found[0][:4]}…), and the study, its archives "
+        "and its pages keep the command: let the program read it from its environment"
+    )
 
 
 def takes_seed(loop: CommandSpec) -> bool:

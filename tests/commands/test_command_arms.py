@@ -27,6 +27,7 @@ from q1lab.journal.study_view import read_view
 from q1lab.judgment.lines import plain_lines
 from q1lab.judgment.picture import draw_comparison
 from q1lab.study import studies
+from q1lab.study.command_arms import CommandSpec, token_note
 from q1lab.train import begin_study, launch, study_plan
 from tests.kit import lab_home
 from tests.kit.bundles import kept_folder
@@ -383,6 +384,7 @@ def test_a_stranger_verifies_it(folder: Path) -> None:
     shutil.rmtree(paths.home())
     record = json_of("verify", "studies/fast-1", "--all", "--yes")
     assert any("3 pairs" in words for words in record["done"])
+    assert any("differ in lr: none, 0.05" in words for words in record["done"])
     assert len(record["trained"]) == 6
     assert "last bit" in record["done"][-1]
     loop = (folder / LOOP).read_text()
@@ -567,6 +569,34 @@ def test_a_run_that_loads_the_best_that_it_saved_is_independent(folder: Path) ->
     (folder / "train.py").write_text(BEST)
     words = (f"{PYTHON} train.py {{seed}} 1e-4", f"{PYTHON} train.py {{seed}} 2e-4")
     assert json_of("run", *words, "--seeds", "3")["verdict"] is not None
+
+
+def test_verify_names_each_setting_in_which_commands_differ(folder: Path) -> None:
+    json_of(*fast(baseline="--lr=0.1", tuned="--lr 0.05 --steps=5"), "--seeds", "3")
+    q1lab("export", "tuned-1", "tuned.zip")
+    record = json_of("verify", "tuned.zip", "--cells", "0", code=21)
+    (said,) = [words for words in record["unchecked"] if "settings" in words]
+    assert "lr: 0.1, 0.05" in said
+    assert "steps: none, 5" in said, "a second change is passed over"
+
+
+@pytest.mark.parametrize(
+    ("word", "is_named"),
+    [
+        ("--metric=hf_AbCdEfGhIjKlMnOpQrSt", True),
+        ("--out=https://alice:pass@example.org/x", True),
+        ("--token=s3cretofmine", True),
+        ("--max-token 1048576", False),
+        ("--tokens=10000000000", False),
+        ("--tokenizer=whitespace-a", False),
+        ("--token={seed}-of-mine", False),
+    ],
+)
+def test_what_looks_like_a_token_is_named_before_it_is_kept(word: str, is_named: bool) -> None:
+    loop = CommandSpec("train {seed} {args}", {"a": "", "b": word}, "/p", "loss")
+    said = token_note(loop)
+    assert bool(said) == is_named, "a token is kept without a word, or no token is named"
+    assert word[9:] not in said
 
 
 def test_an_arm_against_itself_shows_the_noise(folder: Path) -> None:

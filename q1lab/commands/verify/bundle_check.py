@@ -41,9 +41,11 @@ from q1lab.judgment.intervals import ALPHA
 from q1lab.judgment.run_states import ENDED
 from q1lab.study import bundle, seed_range
 from q1lab.study.bundle import Bundle
+from q1lab.study.command_arms import differing_settings
 from q1lab.study.own_model import run_checks
 from q1lab.study.run_ends import RunEnd, pair_differences
 from q1lab.study.studies import ARMS, Run, Study, run_name
+from q1lab.study.trainer import COMMAND
 
 LEVEL_TOLERANCE = 1e-4
 """Relative: levels of a planned range are found numerically, and versions of SciPy may differ."""
@@ -108,6 +110,7 @@ def check_bundle(place: Path, options: CheckOptions, tell: Tell, agree: Agree) -
             rows = store.runs(study.id)
             _check_runs(study, rows, record_by_run, report)
             _check_verdict(opened_bundle.about, study, rows, report)
+            _tell_settings(study, report)
             if study.trainer.unchecked:
                 report.unchecked.append(
                     "its maker trained a model file without its checks (--unchecked)"
@@ -195,6 +198,23 @@ def _open_alone(opened_bundle: Bundle) -> Iterator[tuple[Path, Store]]:
                 del os.environ["Q1LAB_HOME"]
             else:
                 os.environ["Q1LAB_HOME"] = previous_home
+
+
+def _tell_settings(study: Study, report: BundleReport) -> None:
+    """Name each setting in which the commands of the arms differ."""
+    if study.trainer.kind != COMMAND or study.is_floor:
+        return
+    try:
+        names = [study.arms[arm].variant for arm in ARMS]
+        differ = differing_settings(study.trainer.loop, names)
+    except ValueError as error:
+        report.unchecked.append(f"in what its commands differ ({error})")
+        return
+    text = f"{' and '.join(names)} differ in {'; '.join(differ)}"
+    if len(differ) > 1:
+        report.unchecked.append(f"which of {len(differ)} settings is the reason: {text}")
+    else:
+        report.done.append(f"the commands of {text}")
 
 
 def _check_runs(
