@@ -112,7 +112,7 @@ def _data_option(study: Study, root: Path | None) -> tuple[str, tuple[Md, ...]]:
         return "", (
             inline(
                 f"The data are the source text of Python {release}'s standard library, so you need "
-                "a Python of the same release (compare the hash below)."
+                "a Python of the same release (compare the hash in its study.json)."
             ),
         )
     origin = study.origin.typed.data if study.origin.typed else ""

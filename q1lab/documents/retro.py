@@ -29,7 +29,7 @@ from q1lab.documents.document_data import (
 from q1lab.documents.kpi_sources import Repo
 from q1lab.documents.markdown_escape import Md, inline
 from q1lab.documents.post import count_empty_sections
-from q1lab.documents.retro_parts import PartRecord, parts_of_week
+from q1lab.documents.retro_parts import parts_of_week
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.git_repository import Repository
 from q1lab.ground.text_formats import grouped_number, plural
@@ -48,11 +48,10 @@ TEMPLATE = "retro.md.j2"
 
 @dataclass(frozen=True)
 class TickBox:
-    """A box; ``done_step`` is the title of the step that it rests on, where that is done."""
+    """A box."""
 
     title: str
     ticked: bool
-    done_step: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,11 @@ class Retro:
     overrun: str = ""
     repositories: tuple[Repo, ...] = ()
     posts: tuple[Mapping[str, Any], ...] = ()
-    studies: Md | None = None
     others: tuple[Mapping[str, Any], ...] = ()
     kpis: tuple[KpiRow, ...] = ()
     papers: tuple[Mapping[str, Any], ...] = ()
     insights: tuple[Answer, ...] = ()
     slipped_words: tuple[Answer, ...] = ()
-    parts: tuple[PartRecord, ...] = ()
     pace_answer: tuple[Answer, ...] = ()
     plan: tuple[Answer, ...] = ()
     confidence: tuple[TickBox, ...] = ()
@@ -131,16 +128,12 @@ def claims(record: Retro) -> tuple[str, ...]:
     return tuple(filter(None, (*sentences, *strays)))
 
 
-def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
-    """The learner's confidence against the outcomes; ``small`` of the scores are the learner's own.
-    A share of one prediction says nothing."""
+def calibration_words(scores: Sequence[Score]) -> str:
+    """The learner's confidence against the outcomes. A share of one prediction says nothing."""
     record = calibrate(scores)
     text = _calibration_sentence(record)
     if record.settled == 1:
         text = "It takes more than one settled prediction to say how well I judge."
-    elif small:
-        some = "these" if small == record.settled else f"{small} of these"
-        text += f" I scored {some} by hand; they are listed below."
     if many := record.still_open:
         verb = "is open: its runs can't" if many == 1 else "are open: their runs can't"
         text += f" {plural(many, 'prediction')} {verb} tell."
@@ -154,9 +147,9 @@ def _calibration_sentence(all_of_them: Calibration) -> str:
         return "No prediction has been scored by a comparison yet."
     judgment = f", so {all_of_them.judgment}" if all_of_them.judgment else ""
     return (
-        f"Over {plural(many, 'scored prediction')} I was {all_of_them.sure:.0%} sure on average "
-        f"and right in {all_of_them.hits} ({all_of_them.hits / many:.0%}){judgment}; Brier score "
-        f"{all_of_them.brier:.2f} (0 is perfect, always saying 50% gives 0.25)."
+        f"Of {plural(many, 'prediction')} I was {all_of_them.sure:.0%} sure on average, and "
+        f"{all_of_them.hits} came true{judgment} (Brier score {all_of_them.brier:.2f}; a coin has "
+        "0.25)."
     )
 
 
@@ -164,15 +157,7 @@ def ticked_in(body: bytes) -> frozenset[str]:
     """Titles of the boxes that are ticked in a document's region: a tick made in the file
     counts."""
     titles = re.findall(r"^[ \t]*[-*+] \[[xX]\] (.+)$", body.decode(errors="replace"), re.MULTILINE)
-    return frozenset(_without_proof(title.rstrip()) for title in titles)
-
-
-_PROOF = " (rests on: "
-
-
-def _without_proof(box: str) -> str:
-    """A box's title without the note on what it rests on."""
-    return box.rpartition(_PROOF)[0] if box.endswith(")") and _PROOF in box else box
+    return frozenset(title.rstrip() for title in titles)
 
 
 def gather_retro(
@@ -204,9 +189,6 @@ def gather_retro(
         # what has no public address is shipped to nobody
         repositories=tuple(item for item in kpi_sources.repositories(store, repo) if item.location),
         posts=tuple(map(_post, posts.all_posts(store))),
-        studies=comparison_tables.studies_table([record for _, record in comparisons])
-        if comparisons
-        else None,
         others=tuple(item for item in artifacts.all_artifacts(store) if item["kind"] != "repo"),
         kpis=tuple(kpi_sources.kpis_of_week(store, week, repo)),
         papers=tuple(
@@ -218,16 +200,13 @@ def gather_retro(
         pace=retro_parts.pace_sentence(parts, is_judged=bool(pace_answer)),
         undone=retro_parts.undone_sentence(parts),
         overrun=retro_parts.overrun_sentence(parts),
-        parts=tuple(parts),
         pace_answer=pace_answer,
         plan=document_data.answers(store, week, "plan"),
         confidence=_ticks(week, done, "confidence", already),
         assessment=_ticks(week, done, "assessment", already),
         predictions=comparison_tables.predictions_table(predicted),
         small=small,
-        calibration=calibration_words(
-            [*scores, *broken_scores(store), *small_scores], len(small_scores)
-        ),
+        calibration=calibration_words([*scores, *broken_scores(store), *small_scores]),
         course=week.course,
     )
 
@@ -245,12 +224,7 @@ def _lead(
     elif main is None:
         change = (f"I chose {title}, and have no finished comparison of it yet.",)
     else:
-        facts = comparison_tables.study_facts(main[1])
-        change = (
-            f"I changed one thing in a small transformer: {title}.",
-            *facts.told["answer"],
-            *facts.told["limits"],
-        )
+        change = comparison_tables.study_facts(main[1]).told["answer"]
     return tuple(filter(None, change))
 
 
@@ -263,12 +237,10 @@ def _post(row: Mapping[str, Any]) -> Mapping[str, Any]:
 def _ticks(
     week: Week, done: progress.Progress, into: str, already: frozenset[str]
 ) -> tuple[TickBox, ...]:
-    titles = {step.id: step.title for step in week.steps()}
     return tuple(
         TickBox(
             step.title,
             done.of(step.id).done or inline(step.title) in already or step.title in already,
-            titles[step.needs] if step.needs and done.of(step.needs).done else "",
         )
         for step in week.steps()
         if step.into == into

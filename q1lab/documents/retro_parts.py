@@ -106,39 +106,22 @@ def pace_sentence(parts: Sequence[PartRecord], *, is_judged: bool = False) -> st
         return ""
     word, total = proposed_pace(parts), together(timed)
     pace = "I was behind" if word == "behind" else f"the pace was {word}"
-    judged = f"By the timer {pace}. It" if word and not is_judged else "The timer"
-    finished = sum(part.finished for part in parts)
+    judged = f"By the timer {pace}: it" if word and not is_judged else "The timer"
     return (
-        f"{judged} ran in {len(timed)} of the {many} parts, for {hours_minutes(total.actual)}; "
-        f"the week plans {hours_minutes(total.planned)} for them. "
-        f"{f'All {many}' if finished == many else f'{finished} of the {many}'} parts are finished."
+        f"{judged} ran for {hours_minutes(total.actual)} in {len(timed)} of {many} parts, planned "
+        f"for {hours_minutes(total.planned)}."
     )
 
 
 def undone_sentence(parts: Sequence[PartRecord]) -> str:
     """The steps that were left undone; empty where there are none."""
-    whole, opened = together(parts), [part for part in parts if part.left]
-    if not opened:
+    whole = together(parts)
+    if not whole.left:
         return ""
-    text = (
-        f"Of the {plural(whole.steps, 'step')} before this document I left {len(whole.left)} undone"
-    )
-    if len(opened) > MOST_NAMED:
-        where = "all" if len(opened) == len(parts) else f"{len(opened)} of the"
-        return f"{text}, in {where} {len(parts)} parts."
-    return f"{text}: {'; '.join(_left_of(part) for part in opened)}."
-
-
-def _left_of(part: PartRecord) -> str:
-    """``4 in Train (“Predict …”, “Evaluate …” and 2 more)``."""
-    many = len(part.left)
-    if many == 1 < part.steps:
-        return f"“{part.left[0]}” in {part.title}"
-    if many == part.steps:
-        return f"all {many} of {part.title}" if many > 1 else f"the only one of {part.title}"
-    titles = ", ".join(f"“{title}”" for title in part.left[:2])
-    more = f" and {many - 2} more" if many > 2 else ""
-    return f"{many} in {part.title} ({titles}{more})"
+    named = [f"“{title}”" for title in whole.left[:MOST_NAMED]]
+    more = f" and {len(whole.left) - MOST_NAMED} more" if whole.left[MOST_NAMED:] else ""
+    many = plural(whole.steps, "step")
+    return f"Of {many} I left {len(whole.left)} undone: {', '.join(named)}{more}."
 
 
 def overrun_sentence(parts: Sequence[PartRecord]) -> str:

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,12 +46,33 @@ def test_a_whole_week(fake_trainer: Callable[..., None], tmp_path: Path) -> None
     retro = (repo / "Q1_RETRO.md").read_text()
     assert re.search(r"- \[x\] .*public artifacts", retro)
     assert "- [ ]" not in retro
-    assert "for 10 h 26 min; the week plans 10 h 25 min for them." in retro
+    assert "ran for 10 h 26 min in 10 of 10 parts, planned for 10 h 25 min." in retro
+    script = tomllib.loads((script.parent / "script.toml").read_text())
+    for name in ("Q1_RETRO.md", "MODIFICATION.md"):
+        share = share_of_q1lab((repo / name).read_text(), script)
+        assert share <= 1 / 3, f"q1lab wrote {share:.0%} of the words of {name}"
     assert "relu_squared-1" in retro
     assert (repo / "AI_EXPERT_ROADMAP.md").read_text().count("[x]") == 4
     assert "## The result: " in (repo / "MODIFICATION.md").read_text()
     assert "no claim" in done.stdout
     assert "shared in 3 channels" in done.stdout
+
+
+def share_of_q1lab(text: str, script: dict[str, Any]) -> float:
+    """The share of a document's words that the learner did not write. Code, tables, headings, links
+    and what they ticked count for nobody."""
+    text = re.sub(
+        r"(?ms)^```.*?^```$|<!--.*?-->|\[[^]]*\]\(.*?\)|^(?:- \[x\]|#|\||\*\*).*?$", "", text
+    )
+    own = [answer for part in "abc" for answer in script[part].get("answers", {}).values()]
+    own = [re.sub(r"(?ms)^```.*?^```$", "", answer) for answer in own] + [
+        script["prediction"]["why"]
+    ]
+    own += [each["title"].partition(": ")[2] for each in script["artifacts"]] + script["papers"]
+    words, flat = re.compile(r"\w+(?:[.,'’]\w+)*"), " ".join(text.split())
+    shown = [answer for answer in own if " ".join(answer.split()[:3]) in flat]
+    written = sum(len(words.findall(answer)) for answer in shown)
+    return 1 - written / len(words.findall(text))
 
 
 def test_the_code_of_the_post_runs_on_its_model() -> None:

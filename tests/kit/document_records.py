@@ -10,7 +10,7 @@ from typing import Any
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.published_names import with_published_names
 from q1lab.documents import post, retro, retro_parts
-from q1lab.documents.comparison_tables import studies_table, study_facts
+from q1lab.documents.comparison_tables import study_facts
 from q1lab.documents.markdown_escape import Md, link
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
@@ -173,7 +173,6 @@ def retro_record(full: bool = True) -> retro.Retro:
             },
             {"title": "Draft", "url": None, "published": None, "channels": [], "empty": ""},
         ),
-        studies=studies_table(study_comparisons),
         others=({"kind": "talk", "title": "Backprop by hand", "location": None},),
         kpis=(
             kpis.KpiRow("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
@@ -188,26 +187,21 @@ def retro_record(full: bool = True) -> retro.Retro:
             ),
         ),
         slipped_words=(Answer("Why", "I read for too long."),),
-        lead=(
-            "I changed one thing in a small transformer: RoPE, rotary position embeddings.",
-            facts.answer(study_comparisons[1]),
-            facts.limits(study_comparisons[1]),
-        ),
+        lead=(facts.answer(study_comparisons[1]),),
         pace=retro_parts.pace_sentence(parts),
         undone=retro_parts.undone_sentence(parts),
         overrun=retro_parts.overrun_sentence(parts),
-        parts=parts,
         pace_answer=(Answer("Pace", EVIL),),
         plan=(Answer("Plan", "- an incident-triage system"),),
         confidence=(
             retro.TickBox("I can implement attention from a blank file in 30 min", True),
             retro.TickBox("I can read", False),
-            retro.TickBox("I can add", True, "Add *two* numbers"),
+            retro.TickBox("I can add *two* numbers", True),
         ),
         assessment=(retro.TickBox("I can tell Q1's change in 30 seconds", False),),
         predictions=None,
         small=(Answer("Small", "order of the four, 60%: wrong\nparameters, 90%: right"),),
-        calibration=retro.calibration_words(scores, 2),
+        calibration=retro.calibration_words(scores),
     )
 
 
