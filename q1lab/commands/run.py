@@ -24,7 +24,7 @@ from q1lab.commands._values import typed_fields
 from q1lab.commands._week import current_week
 from q1lab.commands.compare import print_sweep
 from q1lab.ground import config
-from q1lab.ground.errors import EXIT_STATUS, OK, Problem
+from q1lab.ground.errors import EXIT_STATUS, FAILED, OK, Problem
 from q1lab.ground.text_formats import duration, plural
 from q1lab.journal import predictions, study_names
 from q1lab.journal.store import Store
@@ -84,7 +84,7 @@ def run(
 
     Several VARIANTs share the baseline's runs, are declared together before the first one begins,
     share the 5% of false verdicts between them, and are ranked in one table, which
-    `q1lab compare` prints again.
+    `q1lab compare` prints again. A model file that is refused stops no other.
     """
     typed = typed_fields(click.get_current_context())
     ask = is_at_terminal() and sys.stderr.isatty()
@@ -102,6 +102,9 @@ def run(
             request = with_metric(request, typed, ask=ask, quiet=as_json)
         remark("Looking at both arms and this machine …", quiet=as_json)
         declared = _declared(request, parsed.variants, store)
+        for left_out, why in declared.refused.items():
+            remark(f"{left_out} is left out: {why}")
+        status_of_refused = FAILED if declared.refused else OK
         for study, given_name in _names(name, declared):
             study_names.check_name(store, study.id, given_name)
         if request.loop is None and _wants_to_predict(store, parsed.variants, ask=ask):
@@ -112,18 +115,18 @@ def run(
         if not as_json:
             _announce(begun, store)
         if detach:
-            return _print_detached(begun, as_json)
+            return _print_detached(begun, as_json) or status_of_refused
         if begun.missing:
             exit_status = follow_studies(store, begun.studies, as_json, ctrl_c_stops=True)
             if exit_status is not None:
                 return exit_status
         if begun.series is not None:
-            return print_sweep(store, begun.series.id, as_json=as_json)
+            return print_sweep(store, begun.series.id, as_json=as_json) or status_of_refused
         (study,) = begun.studies
         status = finish_study(store, study, as_json)
         if (kept_study := begun.drafts[0].kept_study) is not None:
             remark(kept_folder.compare_values(kept_study, study))
-        return status
+        return status or status_of_refused
 
 
 def _declared(request: Request, variants: Sequence[str], store: Store) -> Declaration:

@@ -29,7 +29,7 @@ def begin_studies(declared: Declaration, store: Store) -> Declaration:
     where something has changed since. Problem, with nothing written, if one of them is running."""
     with planning_lock(", ".join(study.variant for study in declared.studies), store):
         if not declared.is_current:
-            declared = declare_drafts(declared.drafts, store)
+            declared = declare_drafts(declared.drafts, store, declared.refused)
         for plan in declared.plans:
             if not plan.is_new and is_alive(plan.study.files):
                 raise launch.already_running(plan.study.id)

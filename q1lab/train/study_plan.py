@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 
 from q1lab.ground.errors import Problem
@@ -70,6 +70,8 @@ class Declaration:
     """The drafts of the studies in the order of the request."""
     on_disk: StudiesOnDisk
     """The studies on disk when they were planned."""
+    refused: Mapping[str, Problem] = field(default_factory=dict)
+    """The files that the sweep goes on without, as they were requested, each with the reason."""
 
     @property
     def studies(self) -> tuple[Study, ...]:
@@ -91,16 +93,17 @@ class Declaration:
 
 
 def declare(request: Request, variants: Sequence[str], store: Store) -> Declaration:
-    """Plan the study of ``request``, or a sweep of it over several ``variants``. Problem for
-    anything that a person can fix; then no part of it exists."""
+    """Plan the study of ``request``, or a sweep of it over several ``variants``, without those
+    files among them that are refused. Problem for anything else that a person can fix, or when no
+    file is left; then no part of it exists."""
     if len(variants) > MOST_MEMBERS:
         raise Problem(f"{len(variants)} studies in one sweep; {MOST_MEMBERS} at most")
     is_sweep = len(variants) > 1
     requests = [replace(request, variant=name) for name in variants] if is_sweep else [request]
-    drafts = _drafts(requests, store)
+    drafts, refused = _drafts(requests, store)
     if is_sweep:
-        _prove_sweep(requests, drafts)
-    return declare_drafts(drafts, store)
+        _prove_sweep(drafts)
+    return declare_drafts(drafts, store, refused)
 
 
 def draft_study(request: Request, store: Store) -> Draft:
@@ -144,27 +147,48 @@ def prove_command_ran_here(study: Study, name: str) -> None:
         raise UnseenCommand(name, shown)
 
 
-def _drafts(requests: Sequence[Request], store: Store) -> tuple[Draft, ...]:
-    """A draft of each. Problem where one can't be planned."""
+class _Refused(Problem):
+    """Some model files are refused: the reason of each, by the name that was requested."""
+
+    def __init__(self, refused: Mapping[str, Problem]) -> None:
+        first = next(iter(refused.values()))
+        super().__init__("; ".join(map(str, refused.values())), first.code)
+        self.refused = dict(refused)
+
+
+def _drafts(
+    requests: Sequence[Request], store: Store
+) -> tuple[tuple[Draft, ...], dict[str, Problem]]:
+    """A draft of each, and the reasons why there is none of some files. Problem where something
+    else than a file can't be planned, or none can."""
     drafts: list[Draft] = []
     bad: dict[str, Problem] = {}
     for request in requests:
         try:
             drafts.append(draft_study(request, store))
         except Problem as problem:
+            if len(requests) == 1:
+                raise
             bad.setdefault(request.variant, problem)
-    if bad:
-        raise _refused(requests, bad)
-    return tuple(drafts)
+    if not drafts or not all(expand_user(name).is_file() for name in bad):
+        good = [request.variant for request in requests if request.variant not in bad]
+        others = command_line.sweep_command(requests[0], good) if good else ""
+        first = next(iter(bad.values()))
+        raise Problem(
+            "; ".join(map(str, bad.values())),
+            first.code,
+            next=f"for the others: {others}" if good else "",
+        )
+    return tuple(drafts), bad
 
 
-def _prove_sweep(requests: Sequence[Request], drafts: Sequence[Draft]) -> None:
+def _prove_sweep(drafts: Sequence[Draft]) -> None:
     """Problem for drafts that can't be members of one sweep."""
-    for request, draft in zip(requests, drafts, strict=True):
+    for draft in drafts:
         if draft.kept_study is not None or draft.study.is_floor:
             subject = "a kept study" if draft.kept_study is not None else "the baseline itself"
             raise Problem(
-                f"{request.variant}: {subject} can't be part of a sweep",
+                f"{draft.request.variant}: {subject} can't be part of a sweep",
                 next="run it alone",
             )
     labels = _labels(drafts)
@@ -177,30 +201,35 @@ def _labels(drafts: Sequence[Draft]) -> tuple[str, ...]:
     return tuple(draft.study.arms["modified"].origin for draft in drafts)
 
 
-def _refused(requests: Sequence[Request], bad: Mapping[str, Problem]) -> Problem:
-    """A Problem that lists those of the ``bad`` modifications, and how to continue without them; of
-    a study alone its own."""
-    first = next(iter(bad.values()))
-    if len(requests) == 1:
-        return first
-    good = [request.variant for request in requests if request.variant not in bad]
-    others = f"for the others: {command_line.sweep_command(requests[0], good)}" if good else ""
-    return Problem("; ".join(map(str, bad.values())), first.code, next=others)
-
-
 # ── with the studies on disk
 
 
-def declare_drafts(drafts: tuple[Draft, ...], store: Store) -> Declaration:
-    """The declaration of these drafts, with the studies that are on disk now."""
+def declare_drafts(
+    drafts: tuple[Draft, ...], store: Store, refused: Mapping[str, Problem]
+) -> Declaration:
+    """The declaration of these drafts, with the studies that are on disk now, without those whose
+    files the checks refuse, beside the files that were ``refused`` before."""
     on_disk = StudiesOnDisk()
     ingest_events.ingest_all(store)
+    try:
+        declared = _declare_all(drafts, on_disk, store)
+    except _Refused as problem:
+        refused = {**refused, **problem.refused}
+        good = tuple(draft for draft in drafts if draft.request.variant not in refused)
+        if good:
+            return declare_drafts(good, store, refused)
+        raise _Refused(refused) if len(refused) > 1 else next(iter(refused.values())) from None
+    return replace(declared, refused=refused)
+
+
+def _declare_all(drafts: tuple[Draft, ...], on_disk: StudiesOnDisk, store: Store) -> Declaration:
+    """The declaration of drafts. _Refused where the checks of a new study refuse its files."""
     if len(drafts) > 1:
         return _declare_sweep(drafts, on_disk, store)
     (draft,) = drafts
     existing = None if draft.request.fresh else find_same_study(draft, on_disk)
     if existing is None:
-        _check(drafts, drafts)
+        _check(drafts)
     return Declaration((_plan(draft, existing, on_disk, store),), None, drafts, on_disk)
 
 
@@ -218,7 +247,7 @@ def _declare_sweep(drafts: tuple[Draft, ...], on_disk: StudiesOnDisk, store: Sto
     else:
         record, members = found
         deleted = on_record.deleted_places(store, record.id)
-    _check([by_name[name] for at, name in enumerate(record.members) if at not in members], drafts)
+    _check([by_name[name] for at, name in enumerate(record.members) if at not in members])
     plans = []
     for at, name in enumerate(record.members):
         if at in members or at not in deleted:
@@ -228,24 +257,24 @@ def _declare_sweep(drafts: tuple[Draft, ...], on_disk: StudiesOnDisk, store: Sto
     return Declaration(tuple(plans), record, drafts, on_disk)
 
 
-def _check(new: Sequence[Draft], drafts: Sequence[Draft]) -> None:
-    """Check all files of the ``new`` ones of these drafts, several at a time. The first failure
-    ends it, before the others are through."""
+def _check(drafts: Sequence[Draft]) -> None:
+    """Check all files of new studies, several at a time, each once: drafts share their baseline's.
+    _Refused where some fail."""
+    checks = {name: check for draft in drafts for name, check in draft.checks.items()}
     pool = ThreadPoolExecutor(cores())
-    checks = {  # by name: drafts share their baseline's
-        name: (draft.request.variant, check)
-        for draft in new
-        for name, check in draft.checks.items()
-    }
-    variant_by_future = {pool.submit(check): variant for variant, check in checks.values()}
+    futures = {name: pool.submit(check) for name, check in checks.items()}
+    refused: dict[str, Problem] = {}
     try:
-        for future in as_completed(variant_by_future):
+        for name, future in futures.items():
             if isinstance(problem := future.exception(), Problem):
-                requests = [draft.request for draft in drafts]
-                raise _refused(requests, {variant_by_future[future]: problem})
-            future.result()
+                of = (draft.request.variant for draft in drafts if name in draft.checks)
+                refused |= dict.fromkeys(of, problem)
+            else:
+                future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    if refused:
+        raise _Refused(refused)
 
 
 def _plan(

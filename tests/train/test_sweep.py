@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,38 +124,30 @@ def test_everything_is_declared_before_the_first_run(
     assert len({tuple(study.design.declared_rule() or ()) for study in plans}) == 1
 
 
-def test_a_file_that_fails_its_checks_starts_nothing(
+def test_a_refused_file_stops_its_own_arm_alone(
     fake_trainer: Fake, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from q1lab.ground import paths
 
-    bad = tmp_path / "bad.py"
+    bad, broken = tmp_path / "bad.py", tmp_path / "broken.py"
     bad.write_text((paths.models_dir() / "rope.py").read_text() + "\n# mine\nBAD = 1\n")
-
-    slow = bad.with_name("slow.py")
-    slow.write_text(bad.read_text() + "SLOW = 1\n")
-    let_go = threading.Event()
+    broken.write_text("def (\n")
 
     def check(file: Any, settings: Any, baseline: Any) -> CheckReport:
-        if file.path == bad:
-            raise Problem("bad.py fails 1 of 9 checks")
-        let_go.wait(60)
-        return CheckReport(str(file.path), "rope", True, ())
+        raise Problem(f"{file.path.name} fails 1 of 9 checks")
 
     monkeypatch.setattr(own_loop_draft, "check_model_file", check)
-    try:
-        with pytest.raises(Problem) as caught:
-            study_plan.declare(
-                request(seeds="3", baseline="baseline"), ("rope", str(slow), str(bad)), store
-            )
-    finally:
-        let_go.set()
-    assert str(caught.value).startswith("bad.py fails 1 of 9 checks; ")
-    assert str(caught.value).endswith(
-        f": q1lab run rope {slow} --baseline baseline --seeds 3 --preset quick --max-iters 20 "
-        "--wandb disabled"
-    )
-    assert studies.ids() == []
+    asked = request(seeds="3", baseline="baseline")
+    declared = study_plan.declare(asked, ("rope", str(bad), "swiglu", str(broken)), store)
+    assert [study.variant for study in declared.studies] == ["rope", "swiglu"]
+    assert str(declared.refused[str(bad)]) == "bad.py fails 1 of 9 checks"
+    assert "broken.py:1: " in str(declared.refused[str(broken)])
+    begun = begin_study.begin_studies(declared, store)
+    assert begun.refused == declared.refused, "the reasons are lost when the sweep begins"
+    wait_for(lambda: over(begun.series.id))
+    assert len(series_members.load_members(begun.series.id)) == 2
+    with pytest.raises(Problem, match=r"broken.py:1: .*; bad.py fails 1 of 9 checks$"):
+        study_plan.declare(asked, (str(bad), str(broken)), store)
 
 
 def test_files_that_can_not_be_read_are_named_and_the_others_offered(
