@@ -83,7 +83,7 @@ def write_document(
     result = save_and_commit(store, change, write_options, quiet=as_json)
     if as_json:
         regions = {
-            "claims": list(change.claims),
+            "warnings": list(change.warnings),
             "changed": list(change.changed),
             "kept": list(change.edited),
         }
@@ -125,10 +125,8 @@ def _ask_first(change: Change) -> None:
     """Show the commit before it is made, and ask the learner, unless ``ask_before_commit`` is off.
     Problem if the answer is no, or if no one answers."""
     changing = change.pending()
-    if change.claims and changing:
-        remark(f"What {next(iter(change.files)).name} will say:")
-        for claim in change.claims:
-            remark(f"  · {claim}")
+    for warning in change.warnings if changing else ():
+        remark(f"note: {warning}")
     if not (changing and config.load_settings().ask_before_commit):
         return
     assert change.repo is not None

@@ -57,9 +57,8 @@ class Change:
     changed: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     edited_diff: str = ""
-    claims: tuple[str, ...] = ()
-    """The document's claims about the learner's work, a sentence each, to read before it is
-    committed."""
+    warnings: tuple[str, ...] = ()
+    """Sentences to read before it is committed."""
     after: Callable[[Store, SavedChange], None] | None = None
     keep_copy: Callable[[], Path] | None = None
     """Keeps the text that is replaced, where nothing else has it, and returns where."""

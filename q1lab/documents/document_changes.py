@@ -19,7 +19,7 @@ from q1lab.documents import retro as retros
 from q1lab.documents import roadmap as roadmaps
 from q1lab.documents.change import Change, SavedChange, document_change, read_document
 from q1lab.documents.comparison_tables import StudyFacts
-from q1lab.documents.document_data import quarter_of, stray_lines
+from q1lab.documents.document_data import quarter_of
 from q1lab.documents.managed_regions import document_diff, find_regions
 from q1lab.ground.files import utc_now
 from q1lab.ground.git_repository import Repository
@@ -78,8 +78,6 @@ def modification_change(
     )
 
     pictures = _pictures(store, change, record.study)
-    answers = (*record.reasoning, *record.notes, *record.sketch, *record.predicted)
-    strays = stray_lines((*answers, *record.analysis))
 
     def after(store: Store, done: SavedChange) -> None:
         if choosing:
@@ -104,7 +102,7 @@ def modification_change(
         files={**change.files, **pictures, **folder},
         message=_modification_message(change, record, path.name),
         diff=change.diff + _diff_of_files({**pictures, **folder}, root),
-        claims=(*warnings, *strays),
+        warnings=warnings,
         after=after,
     )
 
@@ -175,9 +173,8 @@ def retro_change(
         holds = done.commit.sha if done.commit is not None else None
         evidence.note_written(store, week.label, "retro", root / name, holds)
 
-    claims = retros.claims(record)
     message = f"docs: add {name}" if change.is_new else _update(change, name)
-    return replace(change, message=message, claims=claims, after=after)
+    return replace(change, message=message, after=after)
 
 
 def retro_ticks(root: Path, week: Week) -> frozenset[str]:

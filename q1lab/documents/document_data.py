@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,14 +88,6 @@ def answers(store: Store, week: Week, into: str, variant: str = "") -> tuple[Ans
         if step.into == into and step.behavior.in_words and text.strip():
             answers_of_steps.append(Answer(step.heading or step.title.rstrip("."), text))
     return tuple(answers_of_steps)
-
-
-def stray_lines(answers: Iterable[Answer]) -> Iterator[str]:
-    """A sentence for each line of a single letter: most likely a key that was meant for the app."""
-    for answer in answers:
-        for line in answer.text.split("\n"):
-            if len(line.strip()) == 1 and line.strip().isalpha():
-                yield f"“{line.strip()}” stands alone on a line of “{answer.heading}”"
 
 
 def all_comparisons(

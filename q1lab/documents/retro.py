@@ -32,7 +32,7 @@ from q1lab.documents.post import count_empty_sections
 from q1lab.documents.retro_parts import parts_of_week
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.git_repository import Repository
-from q1lab.ground.text_formats import grouped_number, plural
+from q1lab.ground.text_formats import plural
 from q1lab.journal.predictions import broken_scores
 from q1lab.journal.store import Store
 from q1lab.judgment.intervals import MIN_FOR_VERDICT
@@ -103,33 +103,9 @@ def file_name(quarter: str) -> str:
     return f"{quarter}_RETRO.md"
 
 
-def claims(record: Retro) -> tuple[str, ...]:
-    """The document's claims about the learner's work, a sentence each, to read before it is
-    committed."""
-    sentences = []
-    for line in record.kpis:
-        target = "" if line.target is None else f" of {grouped_number(line.target)}"
-        sentences.append(f"{line.title}: {grouped_number(line.actual)}{target} ({line.origin})")
-    for post in record.posts:
-        where = f"published at {post['url']}" if post["published"] else "not published"
-        on = f", shared on {', '.join(post['channels'])}" if post["channels"] else ""
-        empty = f", {post['empty']}" if post["empty"] else ""
-        sentences.append(f"“{post['title']}”: {where}{empty}{on}")
-    sentences += [
-        f"{repo.title}: no line says what it is; write one into the file, or add the repository as "
-        f'"{repo.title}: what it is"'
-        for repo in record.repositories
-        if not repo.about
-    ]
-    sentences.append(record.undone or "Every step of the week is done.")
-    sentences.append(record.pace or "I did not time the week.")
-    answers = (*record.insights, *record.slipped_words, *record.pace_answer, *record.plan)
-    strays = document_data.stray_lines(answers)
-    return tuple(filter(None, (*sentences, *strays)))
-
-
-def calibration_words(scores: Sequence[Score]) -> str:
-    """The learner's confidence against the outcomes. A share of one prediction says nothing."""
+def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
+    """The learner's confidence against the outcomes; ``small`` of the scores are the learner's own.
+    A share of one prediction says nothing."""
     record = calibrate(scores)
     text = _calibration_sentence(record)
     if record.settled == 1:

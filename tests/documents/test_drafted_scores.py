@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from q1lab.documents.document_data import Answer, stray_lines
 from q1lab.documents.drafted_scores import drafted_scores
 from q1lab.ground import paths
 from q1lab.journal.store import Store
@@ -34,9 +33,3 @@ def test_each_prediction_is_listed_with_what_the_runs_say(home: Path) -> None:
         drafted = drafted_scores(store, learner)
         outcomes = [score.outcome for score in small_predictions(drafted)]
         assert outcomes == ["miss", "miss", "miss", "hit"], drafted
-
-
-def test_a_line_of_one_letter_is_named_before_it_is_published() -> None:
-    """A “u” stood under “Two lines of the change”: the key that goes to the next step."""
-    answers = [Answer("Two lines", "u\nblank 1: x\n\n- a list"), Answer("Code", "x = {\n}\n1")]
-    assert list(stray_lines(answers)) == ["“u” stands alone on a line of “Two lines”"]
