@@ -127,13 +127,16 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
         rows = wide_tables.chart_rows(rows)
     _check_column("--arm-key", options.arm_key, rows)
     arm_key, seed_key = _arm_column(rows, options), _seed_column(rows)
+    summaries: list[str] = []
+    if seed_key is not None:
+        rows, summaries = wide_tables.without_summaries(rows, seed_key)
     written = {key: found for key, found in writings(rows).items() if key != arm_key}
     rows = plain_rows(rows, written)
     rest = [column for column in rows.columns if column not in (arm_key, seed_key, options.metric)]
     state_key, step_key = flat_name(rest, STATE_KEYS), flat_name(rest, STEP)
     understood = Understood(
         _column(arm_key, options.arm_key),
-        _column(seed_key),
+        _column(seed_key) + (f" without {printable(', '.join(summaries))}" if summaries else ""),
         rest=(("steps", _column(step_key)), ("states", _column(state_key))),
     )
     seeds, of_seeds = wide_tables.columns_of_seeds(rows)

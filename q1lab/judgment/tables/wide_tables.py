@@ -85,6 +85,26 @@ def row_per_seed(rows: Rows, arm_key: str, seeds: Mapping[str, int]) -> Rows:
     return rows.reshaped([*kept, SEED, NUMBER], numbers())
 
 
+DIFFERENCE = re.compile(r"(δ|∆).*|delta|diff|difference")
+"""Columns, in lower case, with the difference between two arms beside them."""
+SUMMARY_WORDS = frozenset(
+    {"all", "mean", "avg", "average", "median", "std", "stdev", "sd", "sem", "se", "min", "max"}
+)
+"""Words where a row of runs has its seed: the row sums up the others."""
+
+
+def _is_summary(cell: object) -> bool:
+    words = re.findall(r"[^\W\d_]+", str(cell).lower())
+    return bool(words) and SUMMARY_WORDS.issuperset(words)
+
+
+def without_summaries(rows: Rows, seed_key: str) -> tuple[Rows, list[str]]:
+    """The rows of runs alone, and how the first rows that sum them up are called (mean, std)."""
+    names = [str(cell).strip() for cell in rows.first_cells(seed_key) if _is_summary(cell)]
+    kept = ((line, row) for line, row in rows if not _is_summary(row[seed_key]))
+    return (rows.reshaped(rows.columns, kept), names) if names else (rows, [])
+
+
 def row_per_number(
     rows: Rows, seed_key: str | None, state_key: str | None, options: TableOptions
 ) -> Rows:
@@ -96,8 +116,9 @@ def row_per_number(
         if column != seed_key and column.lower() not in STEP and rows.is_numeric(column)
     ]
     chosen = [arm for arm in (options.baseline, options.modified) if arm is not None]
-    has_baseline = any(column.lower() == "baseline" for column in numeric)
-    if len(chosen) < 2 and not (has_baseline and len(numeric) == 2):
+    arms = [column for column in numeric if not DIFFERENCE.fullmatch(column.lower())]
+    has_baseline = any(column.lower() == "baseline" for column in arms)
+    if len(chosen) < 2 and not (has_baseline and len(arms) == 2):
         shown = ", ".join(rows.columns)[:200]
         raise Problem(
             f"{name}: no column says which arm a row is of ({shown})",
@@ -105,7 +126,7 @@ def row_per_number(
             "where each arm is a column of numbers, name two with --baseline COLUMN --modified "
             "COLUMN",
         )
-    pair = chosen if len(chosen) == 2 else numeric
+    pair = chosen if len(chosen) == 2 else arms
     for option, column in zip(("--baseline", "--modified"), pair, strict=True):
         check_known(column, numeric, f"{option} {printable(column)}: {name} has no such numbers")
     others = [key for key in (seed_key, state_key) if key is not None]

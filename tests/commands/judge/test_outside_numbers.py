@@ -324,3 +324,24 @@ def test_a_terminal_asks_for_metric_and_direction(
     terminal.sees("blip: is lower better, as of a loss, or higher")
     terminal.press("lower\r")
     terminal.sees("Metric: blip, lower is better (--metric, --better).")
+
+
+@pytest.mark.parametrize(
+    ("difference", "below"),
+    [
+        ("Δ loss", "| **mean** | 1.91 ± 0.01 | **1.81 ± 0.03** | −0.10 |\n"),
+        ("Delta", "| mean | 1.91 | 1.81 | −0.10 |\n| std | 0.01 | 0.03 | 0.04 |\n"),
+        ("diff", "| all 3 | 1.91 | 1.81 | p = 0.03 |\n"),
+    ],
+)
+def test_rows_that_sum_up_and_a_column_of_differences_are_no_runs(
+    difference: str, below: str, capsys: Out
+) -> None:
+    table = f"| seed | baseline | new | {difference} |\n|---|---|---|---|\n"
+    table += (
+        "| 1 | 1.91 | 1.79 | −0.12 |\n| 2 | 1.90 | 1.80 | −0.10 |\n| 3 | 1.92 | 1.85 | −0.07 |\n"
+    )
+    out = said(capsys, "--better", "lower", text=table + below, name="runs.md")
+    assert "baseline (3 runs), new (3 runs)" in out, "a summary or a difference was taken for runs"
+    assert "(lower is better; 3 pairs)" in out, "the rows of one seed were not read as pairs"
+    assert "from column seed without " in out, "rows were left out in silence"
