@@ -604,6 +604,8 @@ def next_step(j: Judgment) -> str:
             return "Rerun what is missing and judge all of it."
         case Reason.EQUAL:
             return "" if j.same_code else "Check that the change reaches the run."
+        case Reason.NO_SPREAD if all(len(set(arm.values.values())) > 1 for arm in j.arms.values()):
+            return "Check what is reported: the change shifts the metric of every run alike."
         case Reason.NO_SPREAD:
             return "Check that the seed reaches the run."
         case Reason.TOO_FEW if commands.go_on:

@@ -345,3 +345,10 @@ def test_rows_that_sum_up_and_a_column_of_differences_are_no_runs(
     assert "baseline (3 runs), new (3 runs)" in out, "a summary or a difference was taken for runs"
     assert "(lower is better; 3 pairs)" in out, "the rows of one seed were not read as pairs"
     assert "from column seed without " in out, "rows were left out in silence"
+
+
+def test_a_constant_difference_does_not_blame_a_seed_that_reaches_the_runs(capsys: Out) -> None:
+    text = "seed,baseline,new\n1,1.50,1.75\n2,1.25,1.50\n3,1.00,1.25\n"
+    out = said(capsys, "--better", "lower", text=text)
+    assert "NO VERDICT" in out, "a difference without any spread got a verdict"
+    assert "Check that the seed reaches" not in out, "runs that differ by seed were said not to"
