@@ -195,7 +195,7 @@ class Found:
         for arm, runs in self.arms.items():
             if not runs:  # an empty list
                 raise Problem(f"{self.name}: {arm} has no number")
-        if len(candidates) > 1 and all(len(runs) == 1 for runs in self.arms.values()):
+        if len(candidates) > 1 and self.arms and all(len(r) == 1 for r in self.arms.values()):
             raise Problem(
                 f"{self.name}: each of {len(self.arms)} arms has one run, and one run can't show "
                 "how much runs differ",

@@ -352,3 +352,9 @@ def test_a_constant_difference_does_not_blame_a_seed_that_reaches_the_runs(capsy
     out = said(capsys, "--better", "lower", text=text)
     assert "NO VERDICT" in out, "a difference without any spread got a verdict"
     assert "Check that the seed reaches" not in out, "runs that differ by seed were said not to"
+
+
+def test_several_arms_that_only_their_means_are_known_of_are_ranked(capsys: Out) -> None:
+    rows = "baseline,6.76,2.42,6\na,9.03,4.12,6\nb,6.97,0.83,6\n"
+    out = said(capsys, "--better", "lower", text=f"arm,mean,sd,n\n{rows}")
+    assert "2 modifications against baseline" in out, "means with sd and n were called single runs"
