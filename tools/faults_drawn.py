@@ -3,9 +3,10 @@
 `make draw-faults` does it for every room, ROOMS="study labs" for some, COPIES=2 in two copies at
 once. The seed is the hash of the commit that is measured: a draw can be repeated, not chosen.
 Faults are made in clones in a scratch folder. First `make test`'s selection runs once, and it is
-noted which test enters which function, in children too; of each fault only the tests run that enter
-its function (for a line outside functions: that enter its file or one that imports it), up to the
-first that fails. A test that fails without the fault, too, is left out.
+noted which test enters which function, in children too, or reads which model file; of each fault
+only the tests run that enter its function or read its file (for a line outside functions: that
+enter its file or one that imports it), up to the first that fails. A test that fails without the
+fault, too, is left out.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ ROOMS += ["commands", "app", "labs"]
 
 TEST, SEEN = "OMP_FAULTS_TEST", "OMP_FAULTS_SEEN"  # q1lab hands OMP_… on to every child
 CHOSEN = "OMP_FAULTS_CHOSEN"
+READ = -1
+"""In the place of a function's line: the test reads the file as text, as `q1lab diff` does."""
+MODELS = re.compile(r"/labs/models/\w+\.py$")
 _seen: dict[int, CodeType] = {}
 
 
@@ -45,19 +49,34 @@ def _note(frame: FrameType, *_: Any) -> None:
     if _seen is None or id(code) in _seen:  # None where the process ends
         return
     _seen[id(code)] = code
-    if f"{os.sep}q1lab{os.sep}" in code.co_filename or f"{os.sep}labs{os.sep}" in code.co_filename:
-        line = json.dumps([os.environ.get(TEST), code.co_filename, code.co_firstlineno]) + "\n"
-        try:
-            file = os.open(os.environ[SEEN], os.O_WRONLY | os.O_APPEND)
-            os.write(file, line.encode())
-            os.close(file)
-        except (OSError, KeyError):
-            del _seen[id(code)]
+    is_ours = re.search(r"/(?:q1lab|labs)/", code.co_filename)
+    if is_ours and not _write(code.co_filename, code.co_firstlineno):
+        del _seen[id(code)]
+
+
+def _write(file: str, line: int) -> bool:
+    """Write down what the test that runs has met; false where nobody asked for it."""
+    if SEEN not in os.environ:
+        return False
+    record = json.dumps([os.environ.get(TEST), file, line]) + "\n"
+    try:
+        notes = os.open(os.environ[SEEN], os.O_WRONLY | os.O_APPEND)
+        os.write(notes, record.encode())
+        os.close(notes)
+    except OSError:
+        return False
+    return True
+
+
+def _note_read(event: str, args: tuple[Any, ...]) -> None:
+    if event == "open" and isinstance(args[0], str) and MODELS.search(args[0]):
+        _write(args[0], READ)
 
 
 def watch() -> None:
     """Called as Python starts in a copy."""
     os.register_at_fork(after_in_child=_seen.clear)
+    sys.addaudithook(_note_read)
     threading.settrace(_note)
     sys.settrace(_note)
 
@@ -230,7 +249,8 @@ def tests_by_function(copy: Path) -> dict[str, dict[str, list[str]]]:
 
 def reaching(copy: Path, fault: Fault, tests: dict[str, dict[str, list[str]]]) -> list[str]:
     """The tests that may notice a fault, those of its room and of its module's name first."""
-    found = set(tests.get(fault.file, {}).get(str(fault.function), ()))
+    of_file = tests.get(fault.file, {})
+    found = {*of_file.get(str(fault.function), ()), *of_file.get(str(READ), ())}
     if not fault.function:
         module = fault.file.removesuffix(".py").replace("/", ".")
         package, _, name = module.rpartition(".")

@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import math
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from labs import loading
 from q1lab.study import variants
 from tests.kit.places import MODELS
 
@@ -352,3 +354,10 @@ def test_each_variant_starts_with_the_baselines_values_where_name_and_shape_are_
         for key, weights in base.items():
             same = key in parameters and parameters[key].shape == weights.shape
             assert not same or torch.equal(parameters[key], weights), f"{name}: {key}"
+
+
+def test_a_file_that_calls_exit_as_it_is_imported_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(loading.ModelError, match=r"mine\.py:2: it calls exit while it is imported"):
+        loading.load(file)

@@ -86,6 +86,17 @@ def test_a_right_file_writes_the_same_and_says_what_it_follows(weights: Path, ch
     assert "your transformer" in done.stdout, "the conventions are not told"
 
 
+def test_a_gain_that_is_stored_as_what_it_adds_to_one_is_placed(weights: Path) -> None:
+    text = (paths.models_dir() / "rmsnorm.py").read_text()
+    text = text.replace("torch.ones(width)", "torch.zeros(width)", 1)
+    Path("mine.py").write_text(
+        text.replace(".type_as(x) * self.weight", ".type_as(x) * (1 + self.weight)")
+    )
+    done = q1lab("speak", "mine.py", "--for", "rmsnorm")
+    assert "the gain as 1 + weight" in done.stdout, (done.stdout, done.stderr)
+    assert "the same text" in done.stdout
+
+
 @pytest.mark.slow
 def test_a_break_is_seen_after_its_prediction_and_scored_once(weights: Path) -> None:
     refused = q1lab("speak", "--break", "mask", code=2)
