@@ -18,6 +18,7 @@ from q1lab.ground.errors import FAILED, OK, USAGE, Problem
 from q1lab.journal import acts
 from q1lab.journal.store import Store
 from q1lab.week.lists import papers
+from tests.kit import lab_home
 from tests.kit.commands import commands, q1lab
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
@@ -153,6 +154,24 @@ def test_an_agent_leaves_to_the_learner_what_is_theirs(
     assert cli.run_command_line(["predict", "rope"]) == OK  # to read it is fine
     monkeypatch.delenv(acts.AGENT)
     assert cli.run_command_line(["predict", *PREDICTION]) == OK
+
+
+def test_where_nobody_answers_nothing_that_needs_an_answer_happens(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_its_own(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    refused = q1lab("modification", "rope", code=USAGE)
+    assert "is in no git repository" in refused.stderr
+    assert not (tmp_path / ".git").exists(), "a repository that nobody asked for"
+    monkeypatch.chdir(begun(tmp_path / "repo"))
+    q1lab("modification", "rope", "--yes")
+    study = lab_home.make_study()
+    lab_home.finish(study)
+    lab_home.compared(study)
+    refused = q1lab("modification", "swiglu", code=USAGE)
+    assert "--yes changes your choice" in refused.stderr, "a trained choice is replaced unasked"
 
 
 def test_a_box_of_the_roadmap_is_theirs_too(
