@@ -103,9 +103,8 @@ def file_name(quarter: str) -> str:
     return f"{quarter}_RETRO.md"
 
 
-def calibration_words(scores: Sequence[Score], small: int = 0) -> str:
-    """The learner's confidence against the outcomes; ``small`` of the scores are the learner's own.
-    A share of one prediction says nothing."""
+def calibration_words(scores: Sequence[Score]) -> str:
+    """The learner's confidence against the outcomes. A share of one prediction says nothing."""
     record = calibrate(scores)
     text = _calibration_sentence(record)
     if record.settled == 1:

@@ -82,13 +82,10 @@ def test_calibration_over_the_weeks() -> None:
 
     assert "No prediction" in calibration_words([])
     three = [score("hit", 0.9), score("miss", 0.7), score("open", 0.5)]
-    line = calibration_words(three, 2)
-    for part in ("2 scored", "80% sure", "1 (50%)", "Brier score 0.25"):
-        assert part in line
-    assert line.endswith(
-        " I scored these by hand; they are listed below. 1 prediction is open: its runs can't tell."
+    assert calibration_words(three) == (
+        "Of 2 predictions I was 80% sure on average, and 1 came true (Brier score 0.25; a coin has "
+        "0.25). 1 prediction is open: its runs can't tell."
     )
-    assert "I scored 1 of these by hand; they are listed below." in calibration_words(three, 1)
 
 
 def test_small_predictions_are_scored_together_as_their_learner_scored_them() -> None:
