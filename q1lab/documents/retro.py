@@ -199,7 +199,8 @@ def _lead(
     elif main is None:
         change = (f"I chose {title}, and have no finished comparison of it yet.",)
     else:
-        change = comparison_tables.study_facts(main[1]).told["answer"]
+        told = comparison_tables.study_facts(main[1]).told["answer"]
+        change = (f"The change: {title} ({main[0].id}).", *told)
     return tuple(filter(None, change))
 
 

@@ -182,7 +182,7 @@ def test_ctrl_c_leaves_cleanly_at_any_moment(
     for key, seen in zip(keys, ("Enter shows the runs", "pair of seed 0"), strict=False):
         terminal.press(key)
         terminal.sees(seen)
-    if not keys:
+    if len(keys) < 2:
         terminal.quiet()  # Python misses an interrupt between a prompt and its wait for a key
     terminal.press("\x03")
     terminal.drain()
