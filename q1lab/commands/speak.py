@@ -149,7 +149,12 @@ def speak(
 
 def _loss_text(data: str | None) -> str:
     if data is None:
-        return corpora.read_shakespeare()[:DATA_BYTES].decode()
+        try:
+            return corpora.read_shakespeare()[:DATA_BYTES].decode()
+        except Problem as problem:
+            raise Problem(
+                problem.what, problem.code, next="--data FILE takes the loss on a text of yours"
+            ) from None
     path = absolute_path(data)
     with contextlib.suppress(UnicodeDecodeError):
         text = corpora.read_corpus_file(path).decode()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import labs.speak
+from q1lab.commands import speak
 from q1lab.commands.speak import BREAKS, RUBBISH
 from q1lab.ground import paths
 from q1lab.ground.errors import Problem
@@ -120,6 +121,15 @@ def test_a_terminal_asks_for_the_prediction_before_anything_else(
     named = q1lab("speak", "--break", "mask", "--says", "same", code=2).stderr
     assert "--sure PERCENT --loss NATS" in named, "what is missing is not named"
     assert "--says same" not in named
+
+
+def test_without_a_network_another_text_is_the_way_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("Q1LAB_SHAKESPEARE_URL", "http://127.0.0.1:9/none.txt")
+    with pytest.raises(Problem, match=r"cannot download .*; --data FILE") as refused:
+        speak._loss_text(None)
+    assert "q1lab data" not in str(refused.value), "speak reads no chosen text"
 
 
 def test_bad_input_is_one_line(weights: Path) -> None:
