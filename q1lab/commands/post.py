@@ -138,10 +138,9 @@ Exit status: 0 nothing found, 1 something found, 2 no draft.""",
 def lint_command(file: Path | None, as_json: bool) -> int:
     """Count words, and flag claims that your data do not support.
 
-
     Each section's words stand against its budget. A claim is shown as FILE:LINE: what. It is a word
     such as "improves" unless the verdict is HELPS, or a number that is neither of your runs nor in
-    MODIFICATION.md. To keep a marked line, put <!-- q1lab:allow REASON --> on it.
+    MODIFICATION.md. It reminds you, and stops nothing.
     """
     path, data = _read_draft(file)
     sections = word_count.draft_sections(utf8_text(data, path.name))
@@ -162,9 +161,7 @@ def lint_command(file: Path | None, as_json: bool) -> int:
         print_text(line)
     for item in findings:
         print_text(f"{_relative_path(path)}:{item.line}: {item.message}")
-    if findings:
-        remark("\nTo keep a marked line, put <!-- q1lab:allow REASON --> on it")
-    else:
+    if not findings:
         remark("no claim beyond the data")
     note_viewed("post lint", path.absolute())
     return FAILED if findings else OK

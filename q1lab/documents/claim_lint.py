@@ -1,7 +1,6 @@
 """The claim lint of a draft: words that the data do not support, and numbers that no run produced.
 
-Pure: a text and the known numbers in, findings out. It reminds, it does not judge: ``<!--
-q1lab:allow why -->`` on the line overrules it in the open, with the reason."""
+Pure: a text and the known numbers in, findings out. It reminds, and stops nothing."""
 
 from __future__ import annotations
 
@@ -45,7 +44,6 @@ _NEGATION = re.compile(
 _NOT_NOTHING = re.compile(r"\bnot\b[^.]{0,30}\Z", re.IGNORECASE)
 _DIRECTION = re.compile(r"\b(?:lower|smaller|less|higher|more)(?: is|:| =)\s*\Z", re.IGNORECASE)
 """``lower is better`` says how to read a number, and claims nothing."""
-_ALLOW = re.compile(r"<!--\s{0,99}q1lab:allow\b(.{0,999}?)-->")
 _NUMBER = re.compile(r"(?<![\w.,])([+−-]?\d[\d,]*\.\d+)(\s?%)?(?!\.?\d|\w)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"“*\[])")
 _NOT_OURS = re.compile(
@@ -60,7 +58,7 @@ uniform guess over 65 characters, ln 65."""
 
 @dataclass(frozen=True, order=True)
 class ClaimFinding:
-    """``line`` is from 1. ``kind``: claim, number, allow."""
+    """``line`` is from 1. ``kind``: claim, number."""
 
     line: int
     kind: str
@@ -93,17 +91,7 @@ def lint_draft(
         findings += _claims(paragraph, verdict, strict, about)
         if "arxiv" not in paragraph.text.lower():  # else the numbers are a paper's
             findings += _numbers(paragraph, numbers, strict, about)
-    found = {item.line for item in findings}
-    allows = _allows(text)
-    open_findings = [item for item in set(findings) if item.line not in allows]
-    for line, reason in allows.items():
-        if not reason:
-            message = "say why: <!-- q1lab:allow REASON -->"
-            open_findings.append(ClaimFinding(line, "allow", message))
-        elif line not in found and line not in ours:
-            message = "this q1lab:allow stands on no marked line; take it out"
-            open_findings.append(ClaimFinding(line, "allow", message))
-    return sorted(open_findings)
+    return sorted(set(findings))
 
 
 def decimals_in(text: str) -> list[float]:
@@ -270,18 +258,13 @@ def _numbers(
 
 
 def _is_known(match: re.Match[str], known_numbers: Sequence[float]) -> bool:
-    """True if some known number rounds to this one; signs may be left to the words around it."""
+    """True if some known number rounds to this one, with its sign where it has one; without, the
+    words around it may say which way."""
     (value,) = decimals_in(match[1])
+    signed = match[1][0] in "+−-"
     slack = 0.5 * 10.0 ** -len(match[1].split(".")[1]) * 1.0001
     for number in (*known_numbers, *CONSTANTS):
         for candidate in (number, 100 * number) if match[2] else (number,):
-            if abs(abs(candidate) - abs(value)) <= slack and (value >= 0 or candidate <= 0):
+            if abs(abs(candidate) - abs(value)) <= slack and (not signed or candidate * value >= 0):
                 return True
     return False
-
-
-def _allows(text: str) -> dict[int, str]:
-    """The lines that have an allow comment, with its reason."""
-    comments = ((number, line) for number, kind, line in lines_by_kind(text) if kind == "comment")
-    matches = ((number, _ALLOW.search(line)) for number, line in comments)
-    return {number: match[1].strip(" :") for number, match in matches if match is not None}

@@ -1127,7 +1127,6 @@ def test_a_post_may_name_the_loss_before_training(
     answer("a3-noise", "Wins by 0.01 between equal models: 0.1517.")
     out = "".join(q1lab("post", "lint", code=1))
     assert "4.3333" in out
-    assert "To keep a marked line, put <!-- q1lab:allow REASON --> on it" in out
     assert "4.2075" not in out
     assert "0.1517" not in out, "it is in MODIFICATION.md"
 

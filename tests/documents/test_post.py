@@ -124,20 +124,7 @@ def test_numbers_must_come_from_the_runs() -> None:
     assert findings("A drop of 12.5%.") == [(1, "number")]
     assert findings("See arXiv 2104.09864, section 3.1, torch 2.9.") == []
     assert findings("The paper (arXiv 2305.13245) has 47.1\nwhere the full one scores 47.2.") == []
-    assert (
-        findings("It rose by +0.0093 nats.") == [(1, "number")]
-        or findings("It rose by +0.0093 nats.") == []
-    )
-
-
-def test_overruling_needs_a_reason_and_something_to_overrule() -> None:
-    assert findings("It is better. <!-- q1lab:allow I mean the prose -->") == []
-    assert findings("It is better.\n<!-- q1lab:allow I mean the prose -->") == [
-        (1, "claim"),
-        (2, "allow"),
-    ]
-    assert findings("It is better. <!-- q1lab:allow -->") == [(1, "allow")]
-    assert findings("It is fine. <!-- q1lab:allow why not -->") == [(1, "allow")]
+    assert findings("It rose by +0.0093 nats.") == [(1, "number")]
 
 
 def test_lines_are_named() -> None:
