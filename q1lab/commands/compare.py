@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,9 +19,8 @@ from q1lab.compare.comparison_cache import compare as make_comparison
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
 from q1lab.ground.text_formats import first_names
 from q1lab.ground.write_intents import write_output
-from q1lab.journal import study_names
 from q1lab.journal.store import Store
-from q1lab.judgment import picture, series_table, side_by_side
+from q1lab.judgment import picture, series_table
 from q1lab.study import kinds, series, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
@@ -36,10 +33,9 @@ Examples:
   q1lab compare
   q1lab compare rope --full
   q1lab compare rope-1 --json
-  q1lab compare rope-1 --plot rope.svg
-  q1lab compare rope-1 swiglu-1 gqa-1 --plot three.svg"""
+  q1lab compare rope-1 --plot rope.svg"""
 )
-@study_argument(nargs=-1)
+@study_argument(required=False)
 @click.option("--full", is_flag=True, help="Print everything: figure, tables, notes, scope.")
 @json_option
 @click.option(
@@ -50,7 +46,7 @@ Examples:
 )
 @force_option
 def compare(
-    study: tuple[str, ...],
+    study: str | None,
     full: bool,
     as_json: bool,
     plot: Path | None,
@@ -59,19 +55,14 @@ def compare(
     """Show the verdict of STUDY in at most six lines; with --full, everything.
 
     A modification's name stands for its newest study with three pairs or more; without STUDY, the
-    newest study of all is shown. Several share one table and one chart, each at its own level; the
-    name of a sweep prints its table.
+    newest study of all is shown. The name of a sweep prints its table.
     """
-    if len(study) > 1:
-        if full:
-            raise Problem("--full is for one study", next="name one")
-        return _compare_several(study, as_json, plot, force=force)
-    if study and series.is_sweep(study[0]):
+    if study is not None and series.is_sweep(study):
         if full or plot is not None:
             raise Problem("--full and --plot are for a study", next="name one")
         with open_store() as store:
-            return print_sweep(store, study[0], as_json=as_json)
-    name = comparison_cache.resolve_study_id(study[0]) if study else studies.latest()
+            return print_sweep(store, study, as_json=as_json)
+    name = comparison_cache.resolve_study_id(study) if study else studies.latest()
     chosen = studies.load(name)
     with open_store() as store:
         if plot is not None:
@@ -82,31 +73,6 @@ def compare(
             say_written(plot)
         if record is not None and full and not as_json:
             note_comparison_read(store, record)
-    return OK
-
-
-def _compare_several(names: Sequence[str], as_json: bool, plot: Path | None, *, force: bool) -> int:
-    """Print several studies side by side, and draw their intervals into ``plot``."""
-    ids = dict.fromkeys(map(comparison_cache.resolve_study_id, names))
-    chosen = [studies.load(study_id) for study_id in ids]
-    form = None if plot is None else picture.picture_format(plot)
-    with open_store() as store:
-        judged = {
-            study_names.name_of(store, study.id) or study.id: comparison_cache.compare(store, study)
-            for study in chosen
-        }
-    if plot is not None and form is not None:
-        figures = side_by_side.figures(judged)
-        title = f"{len(judged)} studies: differences with their intervals"
-        write_output(plot, picture.draw_figures(figures, title, form), force=force)
-    if as_json:
-        print_json({"studies": [comparison_json(comparison) for comparison in judged.values()]})
-        return OK
-    width = min(shutil.get_terminal_size().columns, 100)
-    click.echo("\n".join(["", *side_by_side.side_by_side_lines(judged, width)]))
-    if plot is not None:
-        click.echo()
-        say_written(plot)
     return OK
 
 

@@ -16,7 +16,7 @@ from q1lab.ground.errors import Problem
 from q1lab.ground.files import sha256_text
 from q1lab.ground.text_formats import MINUS, plural
 from q1lab.judgment import arrange, svg
-from q1lab.judgment.blocks import Bar, Figure
+from q1lab.judgment.blocks import Bar
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.metric import TRAIN_LOSS
 from q1lab.judgment.subject import ARMS, run_word
@@ -42,7 +42,6 @@ BAR_STYLES = {
     "delta": ("soft", 1.2, "2 2", "circle"),
     "pairs": ("modified", 1.2, "", "circle"),
     "prediction": ("prediction", 1.2, "", "diamond"),
-    "study": ("ink", 2.0, "", "square"),
 }
 """The style of a row of the figure: its role, the width of its line, its dashes and its mark."""
 
@@ -69,23 +68,6 @@ def draw_comparison(
     _draw_curves(page, c, runs)
     _draw_small(page, c, runs)
     picture = svg.document(width, page.y + PAD, title, page.drawn, facts_mark(c, curves))
-    return picture.encode() if form == "svg" else svg.png(picture)
-
-
-def draw_figures(figures: Mapping[str, Figure], title: str, form: str) -> bytes:
-    """Figures one below the other, each under its heading, as a picture: ``svg`` or ``png``."""
-    page = _Page(WIDTH)
-    page.write(title, 15, most=3, more=svg.BOLD)
-    for heading, figure in figures.items():
-        page.y += PAD
-        page.head(heading)
-        _draw_bars(page, figure.bars)
-        page.write(figure.axis)
-    if not figures:
-        page.write("no interval yet")
-    facts = [[bar.label, _values(bar)] for figure in figures.values() for bar in figure.bars]
-    mark = f"q1lab {sha256_text(json.dumps([title, facts]))}"
-    picture = svg.document(WIDTH, page.y + PAD, title, page.drawn, mark)
     return picture.encode() if form == "svg" else svg.png(picture)
 
 

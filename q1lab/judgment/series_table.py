@@ -14,11 +14,10 @@ from q1lab.ground.text_formats import DASH, cut, printable
 from q1lab.judgment import difference_text, facts, layout, names
 from q1lab.judgment.blocks import Bar, Figure
 from q1lab.judgment.judgment import Judgment
-from q1lab.judgment.lines import Line, prose
+from q1lab.judgment.lines import Line, column_sizes, prose, row_text
 from q1lab.judgment.metric import VAL_LOSS, Metric
 from q1lab.judgment.subject import Share, run_word
 from q1lab.judgment.terminal_figure import figure_pieces
-from q1lab.judgment.terminal_ranking import ranking_pieces
 
 NAME = 16
 """Columns of a member's name."""
@@ -108,7 +107,7 @@ def series_lines(series: SeriesResult, width: int = 80) -> list[Line]:
     table, each member's interval on one axis, and sentences."""
     width, drawing = max(width, 60), _drawing(series)
     lines = [*prose(series_heading(series), width), []]
-    lines += ranking_pieces(*_ranking(series), width)
+    lines += _ranking(series, width)
     lines += [[], *figure_pieces(drawing, width)] if drawing.bars else []
     for text in series_sentences(series):
         lines += [[], *prose(text, width)]
@@ -168,12 +167,12 @@ def _caveats(result: SeriesResult) -> list[str]:
     ]
 
 
-def _ranking(result: SeriesResult) -> tuple[list[tuple[str, ...]], list[str]]:
-    """The rows of the table, and what stands below each of them."""
+def _ranking(result: SeriesResult, width: int) -> list[Line]:
+    """The table: a row for each member, numbers to the right, and why there is no verdict below
+    it."""
     rows: list[tuple[str, ...]] = [
         ("", "modification", "verdict", "difference", "interval", result.sample_word)
     ]
-    below = [""]
     for rank, member in enumerate(result.ranked, 1):
         c = member.comparison
         place = f"{rank}" if not member.why else ""
@@ -186,8 +185,14 @@ def _ranking(result: SeriesResult) -> tuple[list[tuple[str, ...]], list[str]]:
                 names.sample_number(c),
             )
         rows.append((place, cut(printable(member.name), NAME), *cells))
-        below.append(member.why)
-    return rows, below
+    first = 0 if any(row[0] for row in rows) else 1
+    rows = [row[first:] for row in rows]
+    sizes, words = column_sizes(rows), 3 - first
+    lines: list[Line] = []
+    for row, why in zip(rows, ["", *(member.why for member in result.ranked)], strict=True):
+        lines.append([(row_text(row, sizes, range(words, len(sizes))), "")])
+        lines += prose(why, width, indent="     ")
+    return lines
 
 
 def _drawing(result: SeriesResult) -> Figure:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from q1lab.ground.text_formats import MINUS
 from q1lab.judgment.difference_text import NumberWriter
 from q1lab.judgment.intervals import Interval
-from q1lab.judgment.lines import plain_lines
-from q1lab.judgment.terminal_ranking import ranking_pieces
 
 
 @given(st.floats(1.5, 9), st.floats(-1, 1), st.floats(1e-3, 0.3))
@@ -26,11 +23,3 @@ def test_two_losses_subtract_to_the_difference_that_stands_beside_them(
     text = write.end(difference).replace(MINUS, "-")
     unit = Decimal(10) ** -write.decimals
     assert abs(shown[1] - shown[0] - Decimal(text)) <= unit * Decimal("0.6") or "e" in text
-
-
-@pytest.mark.parametrize("ranks", [("1.", "2."), ("", "")])
-def test_the_numbers_of_a_ranking_end_in_one_column_ranked_or_not(ranks: tuple[str, str]) -> None:
-    rows = [(ranks[0], "rope", "cpu", "1.25"), (ranks[1], "gqa", "quick", "10.25")]
-    one, other = plain_lines(ranking_pieces(rows, ["", ""], 60))
-    assert one.index("1.25") - 1 == other.index("10.25"), "numbers stand crooked"
-    assert one.index("cpu") == other.index("quick"), "words start in one column"
