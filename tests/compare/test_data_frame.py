@@ -38,7 +38,6 @@ def test_no_command_ends_for_a_cache(rope: None) -> None:
 
 
 def test_a_judgment_is_a_data_frame(rope: None) -> None:
-    pytest.importorskip("pandas")
     frame = api.read_study("rope-1").to_frame()
     assert list(frame.columns[:5]) == ["study", "arm", "name", "seed", "metric"]
     assert sorted(frame["name"].unique()) == ["baseline", "rope"]
