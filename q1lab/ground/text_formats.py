@@ -127,6 +127,11 @@ def first_names(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def in_list(name: str) -> str:
+    """A name as it stands among others: in quotes where it holds a comma itself."""
+    return f'"{printable(name)}"' if "," in name else printable(name)
+
+
 def bar_characters(values: tuple[float, ...], low: float, high: float) -> str:
     """Values as bars between ``low`` and ``high``, one character each."""
     if high <= low:

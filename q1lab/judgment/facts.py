@@ -315,10 +315,11 @@ def close_to_0(j: Judgment) -> str:
 @fact("caveat")
 def few_items(j: Judgment) -> str:
     """A share p of n items has the standard error √(p(1 − p)/n), whatever the seeds do."""
-    many, shares = j.found.items, [arm.mean for arm in j.arms.values() if arm.mean is not None]
-    if many is None or not shares:
+    means = [arm.mean for arm in j.arms.values() if arm.mean is not None]
+    if j.found.items is None or not means:
         return ""
-    half = max(1.96 * math.sqrt(share * (1 - share) / many) for share in shares)
+    many, whole = j.found.items
+    half = max(1.96 * math.sqrt(mean * (whole - mean) / many) for mean in means)
     if not half:
         return ""
     return (

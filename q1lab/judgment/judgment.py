@@ -119,8 +119,9 @@ class Found:
     """The iter at which the metric was best, and how much worse it was at the end."""
     still_falling: tuple[float, float] | None = None
     """The fall from a uniform guess, and its part in the last quarter."""
-    items: int | None = None
-    """The items on which each run's share of right answers is counted, where they are few."""
+    items: tuple[int, int] | None = None
+    """The items on which each run's share of right answers is counted, where they are few, and what
+    the shares are of: 1, or 100."""
     text_error: tuple[float, int] | None = None
     """How far the difference may be off on another text like the one that all runs are judged on:
     half of its 95% interval over parts of that text (nats), and the number of parts."""

@@ -77,7 +77,7 @@ def test_the_same_numbers_in_another_writing_are_the_same_verdict_to_the_bit(nam
     Path("reference.csv").write_text(WRITINGS["plain.csv"])
     assert numbers(judged(name)) == numbers(judged("reference.csv"))
     told = q1lab("judge", name).stdout.splitlines()[:3]
-    assert "baseline (4 runs), wide, deep (4 runs)" in told[0], "the arms that were read"
+    assert 'baseline (4 runs), "wide, deep" (4 runs)' in told[0], "the arms that were read"
     assert "accuracy" in told[1], "the metric that was read"
     assert "higher is better" in told[1]
     assert "pairs by seed, from " in told[2], "where the seeds were read"
@@ -149,6 +149,53 @@ def test_a_workbook_is_read_by_its_one_sheet_with_numbers() -> None:
     assert "broken.xlsx is no workbook" in refused("broken.xlsx")
 
 
+@pytest.mark.parametrize(
+    ("header", "form", "half"),
+    [
+        ("method,seed,accuracy", "{}/100", "0.089"),
+        ("method,seed,errors", "{}/100", "0.089"),
+        ("method,seed,accuracy", "{}% of 100", "8.9"),
+        ("method,seed,accuracy,n_items", "{}%,100", "8.9"),
+        ("method,seed,accuracy,n_items", "{},100", "8.9"),
+        ("method,seed,accuracy %,examples", "{},100", "8.9"),
+    ],
+)
+def test_what_seeds_can_t_show_stands_where_a_table_counts_items(
+    header: str, form: str, half: str
+) -> None:
+    runs = [
+        (arm, seed, 70 + 8 * at + seed * (1 + at))
+        for at, arm in enumerate("ab")
+        for seed in range(3)
+    ]
+    rows = "".join(f"{arm},{seed},{form.format(many)}\n" for arm, seed, many in runs)
+    Path("t.csv").write_text(f"{header}\n{rows}")
+    told = q1lab("judge", "t.csv", "--baseline", "a").stdout
+    assert f"counted on 100 items: on as many others each arm's could be {half}" in " ".join(
+        told.split()
+    )
+    assert len(told.splitlines()) < 12, "it stands in the short answer"
+
+
+def test_rows_that_sum_up_and_a_column_of_differences_are_named_and_no_runs() -> None:
+    rows = "0,1.9,1.8,-0.1\n1,1.91,1.79,-0.12\n2,1.92,1.83,-0.09\n"
+    Path("t.csv").write_text(
+        f"seed,baseline,modified,Δ\n{rows}Mittelwert,1.9,1.8,0\nÉcart-type,0,0,0\nSEM,0,0,0\n"
+    )
+    told = q1lab("judge", "t.csv", "--better", "lower").stdout
+    assert "from the columns' names without Δ" in told
+    assert "3 pairs" in told
+    assert "column seed without Mittelwert, Écart-type, SEM" in told
+
+
+def test_a_step_has_thousands_and_no_fraction() -> None:
+    steps = "".join(
+        f'{a},{s},"{n}",{n[0]}.{s}\n' for a in "ab" for s in "01" for n in ("500", "1,500")
+    )
+    Path("t.csv").write_text(f"method,seed,step,val_loss\n{steps}")
+    assert judged("t.csv", "--baseline", "a")["arms"]["baseline"]["mean"] == pytest.approx(1.05)
+
+
 # ── means
 
 
@@ -204,6 +251,7 @@ def test_means_whose_spread_or_number_is_not_told_are_asked_about() -> None:
         ("method,accuracy\na,71 ms\nb,0.72 s\n", (":2", "'71 ms'")),
         ("method,accuracy\na,71k\nb,72k\n", (":2", "'71k'")),
         ("method,accuracy,minutes\na,fast,3\nb,slow,4\n", (":2", "'fast'")),
+        ("arm,seed,x,y\na,0,500,1\na,1,1k,1\nb,0,1k,2\n", (":3", "x '1k'")),
         ("a,b,x\n1,2,3\n2,3,4\n", ("no column says which arm",)),
         ("name,note,x\na,good,3\nb,bad,4\n", ("--arm-key",)),
     ],
@@ -219,7 +267,7 @@ def test_a_direction_that_nobody_named_is_asked_for() -> None:
     (line,) = q1lab("judge", *arms, code=2).stderr.splitlines()
     assert "--better lower, or --better higher" in line
     record = json.loads(q1lab("judge", *arms, "--better", "higher", "--json").stdout)
-    assert (record["verdict"], record["metric"]["name"]) == ("helps", "score")
+    assert (record["verdict"], record["metric"]["name"]) == ("helps", "value")
 
 
 def test_one_run_an_arm_is_said_once() -> None:

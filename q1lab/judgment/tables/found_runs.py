@@ -10,7 +10,7 @@ from typing import Any
 
 from q1lab.ground.errors import UNFINISHED, Problem, nearest
 from q1lab.ground.options import option
-from q1lab.ground.text_formats import first_names, plural, printable
+from q1lab.ground.text_formats import first_names, in_list, plural, printable
 from q1lab.judgment import metric_names
 from q1lab.judgment.intervals import MIN_FOR_VERDICT, Moments
 from q1lab.judgment.metric import Metric
@@ -90,6 +90,8 @@ class Found:
     """Where they came from, for people."""
     metric: Metric
     understood: Understood = Understood()
+    whole: int | None = 1
+    """What the metric is a share of, 1 or 100; None where it is no share of items."""
     is_typed: bool = False
     """True for numbers that were typed, of which nothing was to be understood."""
     notes: list[str] = field(default_factory=list)
@@ -214,7 +216,7 @@ class Found:
                 check_known(arm, names, f"{flag} {arm}: there is no such arm in {file}")
         if len(names) < 2:
             raise Problem(
-                f"{file}: there is one arm, {', '.join(names) or 'without numbers'}",
+                f"{file}: there is one arm, {''.join(names) or 'without numbers'}",
                 next="name the files of each arm with --arm NAME=PATTERN",
             )
         baseline = baseline or next((arm for arm in names if arm.lower() == "baseline"), "")
@@ -222,7 +224,8 @@ class Found:
             baseline = next(arm for arm in names if arm != modified)
         if not baseline:
             raise Problem(
-                f"{file}: there are the arms {', '.join(names)[:200]}", next="say --baseline NAME"
+                f"{file}: there are the arms {', '.join(map(in_list, names))[:200]}",
+                next="say --baseline NAME",
             )
         if modified == baseline:
             raise Problem("--baseline and --modified are the same arm")
@@ -261,7 +264,7 @@ class NumberTable:
         many = {arm: len(runs) for arm, runs in found.arms.items()}
         many |= {arm: moments.n for arm, moments in found.summaries.items()}
         shown = [self.names[0], *self.candidates]
-        arms = [f"{printable(arm)} ({plural(many[arm], 'run')})" for arm in shown]
+        arms = [f"{in_list(arm)} ({plural(many[arm], 'run')})" for arm in shown]
         source = f", from {words.arms} (--arm-key)" if words.arms else ""
         metric = [found.metric.name, words.numbers, found.metric.direction]
         if found.summaries:
@@ -306,8 +309,4 @@ def named_metric(name: str | None, better: str | None) -> Metric:
     """The metric of this name; None for numbers without one. Problem, about the field ``better``,
     if nobody said which direction is better and the name doesn't tell."""
     direction = metric_names.known_direction(name, better)
-    return Metric(printable(name or NAMELESS[direction])[:100], "", direction)
-
-
-NAMELESS = {"lower": "loss", "higher": "score"}
-"""What numbers without a name are called."""
+    return Metric(printable(name or "value")[:100], "", direction)

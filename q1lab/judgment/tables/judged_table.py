@@ -89,16 +89,20 @@ FEW_ITEMS = 10_000
 """Items from which on another sample of them would change a share of right answers little."""
 
 
-def _few_items(table: NumberTable) -> int | None:
-    """The items that every run's share of right answers is counted on; None where they are many,
-    unknown, or not the same."""
+def _few_items(table: NumberTable) -> tuple[int, int] | None:
+    """The fewest items that a run's share is counted on, and 1, or 100 for percent; None where they
+    are many or unknown, or the metric is no share."""
     runs = [run for arm in table.runs for run in arm.values() if run.value is not None]
-    items = {run.items for run in runs}
-    is_share = all(0 <= run.value <= 1 for run in runs if run.value is not None)
-    if table.found.metric.better != "higher" or not is_share or len(items) != 1:
+    values = [run.value for run in runs if run.value is not None]
+    many, whole = (
+        min((run.items or FEW_ITEMS for run in runs), default=FEW_ITEMS),
+        table.found.whole,
+    )
+    if whole == 1 and max(values, default=0) > 1 and "acc" in table.found.metric.name.lower():
+        whole = 100
+    if whole is None or not all(0 <= value <= whole for value in values):
         return None
-    (many,) = items
-    return many if many is not None and 1 < many < FEW_ITEMS else None
+    return (many, whole) if 1 < many < FEW_ITEMS else None
 
 
 def _titled(table: NumberTable) -> Iterator[tuple[str, OutsideRun]]:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
+from q1lab.ground.text_formats import first_names, in_list
 from q1lab.judgment import metric_names
-from q1lab.judgment.metric import LARGEST_COUNT
+from q1lab.judgment.metric import LARGEST_COUNT, Metric
 from q1lab.judgment.tables import json_text, wide_tables
 from q1lab.judgment.tables.cells import (
     BadCell,
@@ -48,6 +49,7 @@ from q1lab.judgment.tables.table_rows import (
 )
 from q1lab.judgment.tables.written_numbers import (
     Writing,
+    items_of,
     looks_like_number,
     plain_rows,
     writings,
@@ -136,7 +138,7 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
     state_key, step_key = flat_name(rest, STATE_KEYS), flat_name(rest, STEP)
     understood = Understood(
         _column(arm_key, options.arm_key),
-        _column(seed_key) + (f" without {printable(', '.join(summaries))}" if summaries else ""),
+        _column(seed_key) + _without(summaries),
         rest=(("steps", _column(step_key)), ("states", _column(state_key))),
     )
     seeds, of_seeds = wide_tables.columns_of_seeds(rows)
@@ -145,22 +147,24 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
             raise Problem(
                 f"{rows.name}: no column says which arm a row is of", next="say --arm-key COLUMN"
             )
-        rows = wide_tables.row_per_number(rows, seed_key, state_key, options)
+        rows, left = wide_tables.row_per_number(rows, seed_key, state_key, options)
         metric = named_metric(options.metric, options.better)
         keys = Keys(OF_FILE, NUMBER, seed_key, state_key)
-        understood = replace(understood, arms="the columns' names")
+        understood = replace(understood, arms="the columns' names" + _without(left))
+        writing = written.get(rows.head[0][1][OF_FILE], Writing()) if rows.head else Writing()
     elif seed_key is None and step_key is None and seeds and options.metric not in rows.columns:
         metric = named_metric(options.metric or of_seeds or None, options.better)
         _check_doubt(rows, written, *seeds)
-        words = str(written.get(next(iter(seeds)), ""))
-        understood = replace(understood, seeds="the columns' names", numbers=words)
+        writing = written.get(next(iter(seeds)), Writing())
+        understood = replace(understood, seeds="the columns' names", numbers=str(writing))
         rows = wide_tables.row_per_seed(rows, arm_key, seeds)
         keys = Keys(arm_key, NUMBER, SEED, state_key)
     else:
         number_key = _number_column(rows, rest, state_key, options)
         _check_doubt(rows, written, number_key)
         metric = named_metric(number_key, options.better)
-        understood = replace(understood, numbers=str(written.get(number_key, "")))
+        writing = written.get(number_key, Writing())
+        understood = replace(understood, numbers=str(writing))
         keys = Keys(arm_key, number_key, seed_key, state_key, step_key)
         if seed_key is None and step_key is None:
             columns = summary_columns(rows, number_key, arm_key, written)
@@ -168,7 +172,7 @@ def found_in_rows(rows: Rows, options: TableOptions) -> Found:
                 found = Found(rows.name, metric, understood)
                 add_summaries(found, rows, arm_key, columns)
                 return found
-    found = Found(rows.name, metric, understood)
+    found = Found(rows.name, metric, understood, whole=_whole(keys.number, metric, writing))
     _read_rows(rows, found, keys)
     return found
 
@@ -178,6 +182,11 @@ def _column(name: str | None, typed: str | None = None) -> str:
     return "" if name is None or typed is not None else f"column {printable(name)}"
 
 
+def _without(names: Sequence[str]) -> str:
+    """Names of columns or rows that were left out, in words."""
+    return f" without {first_names([in_list(name) for name in names])}" if names else ""
+
+
 def _number_column(
     rows: Rows, rest: Sequence[str], state_key: str | None, options: TableOptions
 ) -> str:
@@ -185,6 +194,13 @@ def _number_column(
     _check_column("--metric", options.metric, rows)
     others = [key for key in rest if key != state_key and key.lower() not in STEP]
     return options.metric or _metric_column(others, rows)
+
+
+def _whole(name: str, metric: Metric, writing: Writing) -> int | None:
+    """What the metric is a share of: 1, or 100 in percent; None where it is no share of items."""
+    if metric.better != "higher" and not writing.has_items:
+        return None
+    return 100 if writing.unit == "%" or "%" in name else 1
 
 
 def _check_doubt(rows: Rows, written: Mapping[str, Writing], *columns: str) -> None:
@@ -227,7 +243,7 @@ def _read_rows(rows: Rows, found: Found, keys: Keys) -> None:
                 run = found.curve(arm, seed)
                 step = _step(row[keys.step], keys.step, has_no_number(number))
                 run.add_point(step, number, state)
-            items = None if items_key is None else as_number(row[items_key])
+            items = as_number(row.get(items_of(keys.number)) or row.get(items_key or ""))
             run.items = None if items is None or not items.is_integer() else int(items)
             for column in conditions:
                 if not is_blank(row[column]):
@@ -287,16 +303,21 @@ def _metric_column(columns: Sequence[str], rows: Rows) -> str:
         and not column.startswith("_")  # W&B's own: _runtime, _timestamp
         and rows.is_numeric(column)
     ]
-    texts = [column for column in columns if column not in numeric and rows.texts(column)]
+    texts = [
+        column
+        for column in columns
+        if column not in numeric and metric_names.may_be_metric(column) and rows.texts(column)
+    ]
     for column in texts:
         if metric_names.measures(column):
             return column  # so that its first cell is refused by its place
     if not any(map(metric_names.measures, numeric)):
         for line, row in rows.head:
             for column in texts:
-                if looks_like_number(row[column]):
+                cell = row[column]
+                if looks_like_number(cell) and as_number(cell) is None:
                     raise Problem(
-                        f"{rows.place(line)}: {printable(column)} {no_number(row[column])}",
+                        f"{rows.place(line)}: {printable(column)} {no_number(cell)}",
                         next="or name another column with --metric COLUMN",
                         line=line,
                     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
-from q1lab.ground.text_formats import first_names
+from q1lab.ground.text_formats import first_names, in_list
 from q1lab.judgment.tables.cells import BadCell, as_number, seed_of_cell
 from q1lab.judgment.tables.nested_names import last_part, usual_names
 from q1lab.judgment.tables.outside_run import ARM_KEYS, NAME, SEED_KEYS, arm_name
@@ -63,7 +63,8 @@ def arms_of(runs: Sequence[Named], arm_key: str | None) -> tuple[list[str], str]
     arms = [run.label or arm for run, arm in zip(runs, guess[0], strict=True)]
     if len(runs) > 2 and _each_differs(arms):
         raise Problem(
-            f"which of these {len(runs)} runs belong together is not clear ({first_names(arms)})",
+            f"which of these {len(runs)} runs belong together is not clear "
+            f"({first_names([in_list(arm) for arm in arms])})",
             next="name the files of each arm with --arm NAME='PATTERN', or the setting that is the "
             f"arm with --arm-key; {_differ(runs)}",
         )

@@ -16,12 +16,32 @@ from q1lab.judgment.tables.table_rows import Rows
 from q1lab.judgment.tables.written_numbers import Writing, spread_of
 
 COUNT = frozenset({"n", "runs", "seeds", "trials", "repeats", "num_seeds", "n_seeds", "n_runs"})
-DEVIATION = frozenset({"sd", "std", "stdev", "stddev", "std_dev", "deviation"})
-ERROR = frozenset({"se", "sem", "stderr", "std_err", "std_error", "standard_error"})
 SPREADS: Mapping[str, Literal["sd", "se"]] = {
-    **dict.fromkeys(DEVIATION, "sd"),
-    **dict.fromkeys(ERROR, "se"),
+    **dict.fromkeys(["sd", "std", "stdev", "stddev", "std_dev", "deviation"], "sd"),
+    **dict.fromkeys(["standardabweichung", "stdabw", "écart_type", "ecart_type"], "sd"),
+    **dict.fromkeys(["se", "sem", "stderr", "std_err", "std_error", "standard_error"], "se"),
+    **dict.fromkeys(["standardfehler", "erreur_type"], "se"),
 }
+"""What numbers beside a mean are, by the words for them in English, German and French."""
+MEANS = frozenset(
+    [
+        "mean",
+        "avg",
+        "average",
+        "median",
+        "mittelwert",
+        "mittel",
+        "durchschnitt",
+        "moyenne",
+        "médiane",
+        "mediane",
+    ]
+)
+SUMMARIES = MEANS.union(
+    "all total min max alle gesamt summe tous total ± Ø".lower().split(),
+    *(word.split("_") for word in SPREADS),
+)
+"""Words where a row of runs has its seed: the row sums up the others."""
 
 
 class SummaryColumns(NamedTuple):
@@ -35,14 +55,16 @@ class SummaryColumns(NamedTuple):
 
 def kind_of_spread(column: str) -> Literal["sd", "se"] | None:
     """What a column's name says that its spread is: ``acc (mean ± std)`` → sd."""
-    words = re.findall(r"[a-z_]+", column.lower())
+    words = re.findall(r"[^\W\d]+", column.lower().replace("-", "_"))
     words += [part for word in words for part in word.split("_")]
     return next((SPREADS[word] for word in words if word in SPREADS), None)
 
 
 def is_spread(column: str) -> bool:
     """True for a column of spreads alone, and none of means with their spread."""
-    return kind_of_spread(column) is not None and not re.search(r"±|\+/?-|mean", column)
+    return kind_of_spread(column) is not None and not re.search(
+        r"±|\+/?-|" + "|".join(MEANS), column.lower()
+    )
 
 
 def summary_columns(

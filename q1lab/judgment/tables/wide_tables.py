@@ -11,6 +11,7 @@ from q1lab.judgment.tables.cells import has_no_number, is_blank
 from q1lab.judgment.tables.found_runs import TableOptions, check_known
 from q1lab.judgment.tables.nested_names import flat_name
 from q1lab.judgment.tables.outside_run import STEP
+from q1lab.judgment.tables.summaries import SUMMARIES
 from q1lab.judgment.tables.table_rows import (
     FORMS,
     NUMBER,
@@ -20,6 +21,7 @@ from q1lab.judgment.tables.table_rows import (
     Rows,
     chart_column,
 )
+from q1lab.judgment.tables.written_numbers import items_of
 
 
 def chart_rows(rows: Rows) -> Rows:
@@ -80,22 +82,19 @@ def row_per_seed(rows: Rows, arm_key: str, seeds: Mapping[str, int]) -> Rows:
             if is_blank(row[arm_key]):
                 continue
             for column, seed in seeds.items():
-                yield line, {**{key: row[key] for key in kept}, SEED: seed, NUMBER: row[column]}
+                number = {NUMBER: row[column], items_of(NUMBER): row.get(items_of(column))}
+                yield line, {**{key: row[key] for key in kept}, SEED: seed, **number}
 
     return rows.reshaped([*kept, SEED, NUMBER], numbers())
 
 
-DIFFERENCE = re.compile(r"(δ|∆).*|delta|diff|difference")
+DIFFERENCE = re.compile(r"(δ|∆).*|delta|diff|difference|differenz|différence|écart")
 """Columns, in lower case, with the difference between two arms beside them."""
-SUMMARY_WORDS = frozenset(
-    {"all", "mean", "avg", "average", "median", "std", "stdev", "sd", "sem", "se", "min", "max"}
-)
-"""Words where a row of runs has its seed: the row sums up the others."""
 
 
 def _is_summary(cell: object) -> bool:
-    words = re.findall(r"[^\W\d_]+", str(cell).lower())
-    return bool(words) and SUMMARY_WORDS.issuperset(words)
+    words = re.findall(r"[^\W\d_]+|±", str(cell).lower())
+    return bool(words) and SUMMARIES.issuperset(words)
 
 
 def without_summaries(rows: Rows, seed_key: str) -> tuple[Rows, list[str]]:
@@ -107,8 +106,9 @@ def without_summaries(rows: Rows, seed_key: str) -> tuple[Rows, list[str]]:
 
 def row_per_number(
     rows: Rows, seed_key: str | None, state_key: str | None, options: TableOptions
-) -> Rows:
-    """A row for each number of a table with a column of numbers for each of two arms."""
+) -> tuple[Rows, list[str]]:
+    """A row for each number of a table with a column of numbers for each of two arms, and the
+    columns of numbers that were left out."""
     name = rows.name
     numeric = [
         column
@@ -136,10 +136,12 @@ def row_per_number(
         for line, row in rows:
             for arm in pair:
                 kept = {key: row[key] for key in others}
-                waiting[arm].append((line, {OF_FILE: arm, NUMBER: row[arm], **kept}))
+                kept |= {NUMBER: row[arm], items_of(NUMBER): row.get(items_of(arm))}
+                waiting[arm].append((line, {OF_FILE: arm, **kept}))
                 # without seeds the shorter of two lists has blanks at its end
                 if seed_key is not None or not has_no_number(row[arm]):
                     yield from waiting[arm]
                     waiting[arm].clear()
 
-    return rows.reshaped([OF_FILE, NUMBER, *others], numbers())
+    left = [column for column in numeric if column not in (*pair, *others)]
+    return rows.reshaped([OF_FILE, NUMBER, *others], numbers()), left

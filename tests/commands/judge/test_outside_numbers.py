@@ -85,7 +85,7 @@ def test_a_run_without_its_number_is_not_left_out(
 def test_a_run_without_its_number_is_named_in_json_lists_too(capsys: Out) -> None:
     text = json.dumps({"baseline": [*BASE, 1.9], "rope": [*MODIFIED, None]})
     lower = ["--better", "lower"]
-    assert "rope, run 4 (no loss)" in said(capsys, *lower, text=text, name="a.json")
+    assert "rope, run 4 (no value)" in said(capsys, *lower, text=text, name="a.json")
     rows = [{"arm": a, "seed": s, "acc": None if s == 2 else s} for a in "ab" for s in range(3)]
     facts = record(capsys, "--baseline", "a", text=json.dumps(rows), name="a.json")
     assert facts["reason"] == "incomplete"
@@ -115,11 +115,11 @@ def test_names_in_brackets_are_printed_as_they_stand(capsys: Out) -> None:
 def test_a_blank_cell_in_a_column_of_an_arm_is_a_run_without_its_number(capsys: Out) -> None:
     arms = ["--baseline", "a", "--modified", "b", "--better", "lower"]
     rows = "seed,a,b\n0,1,2\n1,1.1,\n2,1.2,2.2\n3,1.1,2.1\n"
-    assert "b, seed 1 (no loss)" in said(capsys, *arms, text=rows)
+    assert "b, seed 1 (no value)" in said(capsys, *arms, text=rows)
     # the shorter of two lists has blanks at its end
     lists = record(capsys, *arms, text="a,b\n1,2\n1.1,2.1\n1.2,2.2\n1.3,\n")
     assert [len(arm["values"]) for arm in lists["arms"].values()] == [4, 3]
-    assert "b, run 2 (no loss)" in said(capsys, *arms, text="a,b\n1,2\n1.1,\n1.2,2.2\n")
+    assert "b, run 2 (no value)" in said(capsys, *arms, text="a,b\n1,2\n1.1,\n1.2,2.2\n")
 
 
 # ── a run that ended early
