@@ -50,6 +50,7 @@ def _fits(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
         and weight.dim() == 2
         and x.numel() > 0
         and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()  # the compiler wants PyTorch's own calls
     )
 
 

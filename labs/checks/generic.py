@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from labs.checks.property_check import (
     TOKENS,
     TRAINING,
     NotJudged,
+    Vague,
     Warned,
     Wrong,
     another_kind,
@@ -83,6 +85,10 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
     if kinds != "Tensor, Tensor":
         raise Wrong(f"with targets, forward returned {kinds}, not the pair (logits, loss)")
     scores, loss = parts
+    if not torch.isfinite(scores).all():
+        raise Wrong(f"""logits at position {int((~torch.isfinite(scores)).nonzero()[0, -2]) % T} are
+            not finite: does a mask leave a token nothing to see, or is a root or a logarithm of
+            what can be 0 or less?""")
     if not torch.equal(scores, model(x, y)[0]):
         raise Wrong("""the same call twice gives other logits: is something kept between calls,
             or dropped in evaluation?""")
@@ -97,7 +103,7 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
     expected = F.cross_entropy(scores.reshape(-1, VOCAB), y.reshape(-1)).item()
     if abs(loss.item() - expected) > 1e-3 * max(1.0, expected):
         raise Wrong(f"""the loss is {loss.item():.4f}, the cross-entropy of its own logits
-            {expected:.4f}: {other_loss(scores.reshape(-1, VOCAB), y.reshape(-1), loss)}""")
+            {expected:.4f}: {other_loss(model, x, y)}""")
     if apart(scores, model(x, tokens(seed=5))[0]) > 1e-3:
         raise Wrong("the logits change with the targets: the model reads what it should predict")
     last, none = model(x)
@@ -111,15 +117,42 @@ def judge_call(model: nn.Module) -> tuple[Tensor, Tensor]:
     return scores, loss
 
 
-def other_loss(scores: Tensor, y: Tensor, loss: Tensor) -> str:
-    """Name what a loss computes of scores (N, V) and targets (N,) in place of cross-entropy."""
+def other_loss(model: nn.Module, x: Tensor, y: Tensor) -> str:
+    """Name what a loss computes in place of cross-entropy, by what it makes of each target: as one
+    becomes another token, a mean over N changes by 1/N of the difference of their logits."""
+    scores, loss = shake(model)(x, y)
+    scores = scores.reshape(B, T, VOCAB)
     for token in y.unique():
-        if torch.isclose(F.cross_entropy(scores, y, ignore_index=int(token)), loss, rtol=1e-5):
+        ignoring = F.cross_entropy(scores.flatten(0, 1), y.flatten(), ignore_index=int(token))
+        if torch.isclose(ignoring, loss, rtol=1e-5):
             return f"targets that are token {token} are left out of it, as by ignore_index={token}"
-    for share in (0.05, 0.1, 0.2):
-        if torch.isclose(F.cross_entropy(scores, y, label_smoothing=share), loss, rtol=1e-5):
-            return f"its targets are smoothed, as by label_smoothing={share}"
-    return "are targets shifted there, or logits scaled?"
+
+    def counts(back: int) -> Tensor:
+        """How often each target counts (B, T - back) beside the logits so many places before it."""
+        times = torch.zeros(B, T - back)
+        for row, at in itertools.product(range(B), range(T - back)):
+            token, logit = y[row, at + back], scores[row, at]
+            moved = model(x, other(y, at + back, row))[1] - loss
+            times[row, at] = moved * B * T / (logit[token] - logit[(token + 1) % VOCAB])
+        return times
+
+    def even(times: Tensor) -> bool:
+        return bool((times - times.median()).abs().max() < 0.02 * times.median().abs())
+
+    times = counts(0)
+    used = times.abs() > 1e-3
+    if not used.any() or not even(times[used]):
+        if even(counts(1)):
+            return "targets are shifted there: each is compared with the logits before its own"
+        return "are logits scaled there, or capped?"
+    if not used.all():
+        places = ", ".join(map(str, (~used).nonzero()[:, 1].unique().tolist()))
+        return f"{int((~used).sum())} of {B * T} targets don't count, at positions {places}"
+    each = times.median().item()
+    if abs(each - 1) < 0.02:
+        return "is something added to it?"
+    smoothed = f", as by label_smoothing={1 - each:.2g}, or where logits are scaled" * (each < 1)
+    return f"each target counts {each:.3g} times{smoothed}"
 
 
 def lost_layers(s: Subject) -> str:
@@ -174,7 +207,7 @@ def start(s: Subject) -> str:
     loss, even = start_loss(s), math.log(START_VOCAB)
     seen = f"{loss:.3f}; this check has {START_VOCAB} tokens, and ln {START_VOCAB} = {even:.3f}"
     if not -0.5 <= loss - even <= 1.5:
-        raise Wrong(f"""{seen}; check the standard deviation of the initial weights (0.02), and
+        raise Vague(f"""{seen}; check the standard deviation of the initial weights (0.02), and
             the tied embedding's""")
     if loss - even <= 0.5:  # logits of unit variance are 0.5 above
         return seen

@@ -92,12 +92,16 @@ def wrong_gains(x: Tensor, gains: list[Tensor]) -> Iterator[tuple[str, Tensor]]:
 
 def slip_of(out: Tensor, x: Tensor, gains: list[Tensor]) -> str:
     """Name the slip of a norm that makes out of x, both (…, C)."""
-    slips = [*wrong_ones(x)]
-    exact = ((words, base * g) for g in [*gains, torch.ones(C)] for words, base in slips)
+    slips, usual = [*wrong_ones(x)], [*gains, torch.ones(C)]
+    exact = ((words, base * g) for g in usual for words, base in slips)
+    if found := first_fit(out, itertools.chain(wrong_gains(x, gains), exact)):
+        return found
+    for times in (out / (x / rms(x) * g) for g in usual):
+        if times.std() < CLOSE * times.mean().abs():
+            return f"x / RMS · gain is multiplied by {times.mean():.3g}"
     flat = out.flatten(0, -2)
     loose = (words for words, t in slips if per_feature(flat, t.flatten(0, -2)) < CLOSE)
-    found = first_fit(out, itertools.chain(wrong_gains(x, gains), exact))
-    return found or next(loose, UNKNOWN)  # with another gain, or an offset
+    return next(loose, UNKNOWN)  # with another gain, or an offset
 
 
 # ── how a norm is asked
@@ -112,13 +116,13 @@ def find_norms(model: nn.Module) -> dict[str, nn.Module]:
     found: dict[str, nn.Module] = {}
     x = token_features()
     for name, module in model.named_modules():
-        shapes = {tuple(p.shape) for p in module.parameters()}
-        if shapes - {(C,)} or any(name.startswith(f"{outer}.") for outer in found):
+        sizes = {p.numel() for p in module.parameters()}
+        if sizes - {C} or any(name.startswith(f"{outer}.") for outer in found):
             continue
         with contextlib.suppress(Exception):  # it is no norm if it can't be called as one
             small, large = ask(module, x), ask(module, 8 * x)
             scales_away = small.any() and torch.allclose(small, large, rtol=1e-2, atol=1e-3)
-            if small.shape == x.shape and (shapes or scales_away):
+            if small.shape == x.shape and (sizes or scales_away):
                 found[name] = module
     return found
 
@@ -144,7 +148,7 @@ def with_gains(module: nn.Module) -> tuple[nn.Module, dict[str, Tensor]]:
     gains = {}
     for name, p in exact_module.named_parameters():
         gains[name] = torch.rand(C, generator=generator, dtype=torch.float64) + 0.5
-        p.copy_(gains[name].to(p.dtype))
+        p.copy_(gains[name].view_as(p))
     return exact_module, gains
 
 
@@ -180,7 +184,7 @@ def judge_norm(s: Subject, name: str, module: nn.Module) -> list[str]:
     out, base = ask(gained_module, x), x / rms(x)
     match = first_fit(out, right_ones(base, gains))
     if match and (rms(ask(module, x)) - 1).abs().max() > 0.01:
-        values = torch.cat([p.detach() for p in module.parameters()])
+        values = torch.cat([p.detach().flatten() for p in module.parameters()])
         low, high = (f"{value:.2g}" for value in (values.min().item(), values.max().item()))
         start = f"at {low}" if low == high else f"between {low} and {high}"
         raise Wrong(
@@ -219,9 +223,9 @@ def fixed_gain(module: nn.Module) -> str:
 def judge_readings(s: Subject, readings: list[Reading]) -> list[str]:
     """The gains and sizes of what reaches the projections, also through norms that are functions:
     Wrong where that is no RMSNorm of the stream."""
-    parameters = [p.detach().double() for p in loud(s.shaken()).parameters() if p.dim()]
+    parameters = [p.detach().double() for p in loud(s.shaken()).parameters()]
     # alone, in rows, or side by side
-    gains = torch.cat([p.reshape(-1, C) for p in parameters if p.shape[-1] % C == 0])
+    gains = torch.cat([p.reshape(-1, C) for p in parameters if p.numel() % C == 0])
     usual_gains = torch.cat([torch.ones(1, C).double(), gains, 1 + gains, gains.exp()])  # (N, C)
     unmoved = True
     for reading in readings:
@@ -230,7 +234,7 @@ def judge_readings(s: Subject, readings: list[Reading]) -> list[str]:
         unmoved &= bool(((gain - 1).abs() < 5e-3).all())
         is_own = ((gain - usual_gains).abs() < 5e-3 * (1 + usual_gains.abs())).all(-1).any()
         if not is_own:
-            vectors = [p for p in parameters if tuple(p.shape) == (C,)]
+            vectors = [p.flatten() for p in parameters if p.numel() == C]
             slip = slip_of(reading.x.double(), reading.state.double(), vectors)
             raise Wrong(f"in front of {reading.name}: {slip}")
     start = watch(s.build(), tokens(1))

@@ -8,6 +8,7 @@ from each position to the next. The angles of that matrix are those of the head'
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -77,9 +78,10 @@ def no_rotations() -> Iterator[tuple[str, Tensor]]:
     """Formulas that are no rotation, in words, and what they make of each feature by itself,
     (D, SHORT, D)."""
     angle = torch.arange(SHORT, dtype=torch.float64)[:, None] * USUAL
-    c, s = angle.cos(), angle.sin()
     x = torch.eye(D, dtype=torch.float64)[:, None]
-    for axis, layout, other in ((-1, "neighbors", "halves"), (-2, "halves", "neighbors")):
+    ways = ((-1, "neighbors", "halves"), (-2, "halves", "neighbors"))
+    for s, (axis, layout, other) in itertools.product((angle.sin(), -angle.sin()), ways):
+        c = angle.cos()
         a, b = cut(x, axis)
         mixed_c, mixed_s = (join(t, t, -3 - axis) for t in (c, s))
         slips = {

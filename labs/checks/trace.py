@@ -201,6 +201,8 @@ class Watch(OperationMode):  # type: ignore[misc]
 
     def projection(self, x: Tensor, raw: Tensor, out: Tensor, added: Tensor | None) -> None:
         """A product of x (n, T, in) with n matrices, raw and out (n, T, out)."""
+        if ((x == 0) | (x == 1)).all() and (x.sum(-1) == 1).all():
+            return  # rows of an embedding, looked up by a product
         same = all(torch.equal(x[0], other) for other in x[1:])
         flat_x = x[0] if same else torch.cat(list(x), dim=-1)
         self.projections.append(
@@ -271,11 +273,14 @@ class Watch(OperationMode):  # type: ignore[misc]
         # a wrong cut of several heads' rows still sums to 1, but is not causal
         for weights, b in sorted(ways, key=lambda way: way[0].triu(1).abs().amax().item()):
             total = weights.float().sum(-1, keepdim=True)
-            causal = weights.amin() >= 0 and total.amin() > 0 and not weights.triu(1).any()
+            seen = total[..., 1:, :]  # a first token that sees nothing, itself neither, is a slip
+            causal = weights.amin() >= 0 and seen.min() > 0 and not weights.triu(1).any()
             if causal or stochastic(weights):
                 return [
                     Head(pair.at, normal, v, products)
-                    for group, v in zip(weights.float() / total, b.float(), strict=True)
+                    for group, v in zip(
+                        weights.float() / total.clamp(min=1e-30), b.float(), strict=True
+                    )
                     for normal in group
                 ]
         return []

@@ -64,14 +64,6 @@ def test_a_right_file_of_another_kind_passes_and_is_called_so(
     assert [words in seen for seen in kinds] == [True]
 
 
-def test_a_bias_is_no_mistake_of_a_config_that_has_no_field_for_it(tmp_path: Path) -> None:
-    text = Case("biases", "swiglu", edits=(("mlp", "bias=config.bias", "bias=True"),)).text()
-    text = text.replace("    bias: bool = False\n", "").replace("config.bias", "False")
-    results = {r.name: r for r in suite.run_all(subject(text, tmp_path), "swiglu")}
-    assert not any(r.failed for r in results.values())
-    assert "has no field bias" in results["swiglu: no bias without bias"].seen
-
-
 SIDE_BY_SIDE = {
     "block": "\n        return x + self.attn(self.norm1(x)) + self.ffn(self.norm2(x))\n"
 }

@@ -76,10 +76,15 @@ def test_what_does_not_fit_goes_to_pytorch(x: torch.Tensor, w: torch.Tensor) -> 
 
 
 @needed
-def test_autocast_keeps_its_own_way() -> None:
+def test_autocast_and_the_compiler_keep_their_own_ways() -> None:
     x, w = tensors((2, 3), 4, bias=False)
-    with torch.autocast("cpu", torch.bfloat16), linear.OneDnnLinear():
-        assert F.linear(x, w).dtype == torch.bfloat16
+    graphs: list[str] = []
+    compiled = torch.compile(F.linear, backend=lambda graph, _: graphs.append(graph.code) or graph)
+    with linear.OneDnnLinear():
+        compiled(x, w)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert F.linear(x, w).dtype == torch.bfloat16
+    assert "_C._nn.linear(" in graphs[0]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ OTHER_KINDS = {
     "Swish with β": Case("a learned β", "swiglu", edits=(
         ("mlp", "        self.drop =", "        self.beta = nn.Parameter(torch.ones(hidden))\n        self.drop ="),
         ("mlp", "F.silu(self.gate(x))", "(lambda z: z * torch.sigmoid(self.beta * z))(self.gate(x))"))),
+    "also with bias=False in the config": Case("a bias in the gate", "swiglu", edits=(("mlp", "self.gate = nn.Linear(config.n_embd, hidden, bias=config.bias)", "self.gate = nn.Linear(config.n_embd, hidden)"),)),
     "first weights are larger than GPT-2's": Case("logits of unit variance", "baseline", edits=(("first_weights", "0.02", "0.088"),)),
     "1024 hidden units at every width": Case("a fixed hidden size", "swiglu", edits=(("mlp", "int(8 * config.n_embd / 3)", "1024"),)),
 }  # fmt: skip
@@ -112,6 +113,8 @@ RIGHT = [
     ),
     Case("first weights: gains cut off around 1", "baseline", {"first_weights": GAINS}),
     Case("attention in blocks", "baseline", {"attend": IN_BLOCKS}),
+    Case("tokens looked up by a product", "swiglu", edits=(("embed", "self.tok(idx)", "F.one_hot(idx, len(self.tok.weight)).to(self.tok.weight.dtype) @ self.tok.weight"),)),
+    Case("gains of three axes", "rmsnorm", edits=(("norm", "torch.ones(dim)", "torch.ones(1, 1, dim)"), ("first_weights", ">= 2", "== 2"))),
     Case("attention in blocks", "gqa", {"attend": IN_BLOCKS}),
     # ── frozen is not learned
     Case("frequencies as a frozen parameter", "rope", {"attn_init": A + """        inv = 10000.0 ** (-torch.arange(0, self.head_dim, 2).float() / self.head_dim)

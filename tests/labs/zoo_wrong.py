@@ -121,7 +121,11 @@ PLAIN = [
     names("has none in row 0 and 31 more", Case("a fourth of ReLU's units detached", "baseline", edits=(("mlp", "F.gelu(self.up(x))", "torch.cat([u.detach() if n == 0 else u for n, u in enumerate(F.relu(self.up(x)).chunk(4, -1))], -1)"),))),
     names("has none in row 0 and 7 more", Case("one head's queries without a gradient", "baseline", edits=(("attend", "y = F", "q = torch.cat([q[:, :1].detach(), q[:, 1:]], dim=1)\n        y = F"),))),
     names("changing row 1 moved the logits of row 0", Case("statistics of the batch", "baseline", edits=(("norm", "return F.layer_norm(x,", "return F.layer_norm(x - x.mean(0, keepdim=True),"),))),
-    names("the cross-entropy of its own logits", Case("targets shifted once more", "baseline", edits=(("last", "x = self.norm(x)", "x = self.norm(x)\n        targets = None if targets is None else targets.roll(-1, 1)"),))),
+    names("targets are shifted there", Case("targets shifted once more", "baseline", edits=(("last", "x = self.norm(x)", "x = self.norm(x)\n        targets = None if targets is None else targets.roll(-1, 1)"),))),
+    names("don't count, at positions 10", Case("the last target left out", "baseline", edits=(("loss", "targets.reshape(-1)", "targets.index_fill(1, torch.tensor([T - 1]), -1).reshape(-1)"),))),
+    names("each target counts 11 times", Case("a loss summed over time", "baseline", edits=(("loss", "ignore_index=-1)", "ignore_index=-1) * T"),))),
+    names("logits at position 0 are not finite", Case("a mask that hides the token itself", "baseline", {"attend": MANUAL.replace(".tril() == 0", ".tril(-1) == 0")})),
+    names("position 0 gives position 0 no weight", Case("the same of PyTorch's attention", "baseline", {"attend": "\n        y = F.scaled_dot_product_attention(q, k, v, torch.full((T, T), -torch.inf).triu())\n"})),
     names("rows of the batch mix", Case("heads swapped between rows", "baseline", edits=(("heads", "t.view(B, T, self.n_head, self.head_dim).transpose(1, 2)", "t.reshape(T, B, self.n_head, self.head_dim).permute(1, 2, 0, 3)"),))),
 ]  # fmt: skip
 
@@ -129,6 +133,7 @@ NORMS = [
     names("the mean is still taken out", rms("centered first", "(lambda y: y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps) * self.weight)(x - x.mean(-1, keepdim=True))")),
     names("the mean is taken out of x / RMS", rms("centered afterwards", "(lambda y: (y - y.mean(-1, keepdim=True)) * self.weight)(x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))")),
     names("x is divided by its length", rms("the sum for the mean", RMSLINE.replace(".mean(", ".sum("))),
+    names("x / RMS · gain is multiplied by 32", rms("a start that is too high", RMSLINE + " * x.size(-1)")),
     names("the root is missing", rms("no root", RMSLINE.replace("torch.rsqrt(", "1 / ("))),
     names("is multiplied by its root mean square, not divided", rms("multiplied, not divided", RMSLINE.replace("torch.rsqrt(", "torch.sqrt("))),
     names("tokens mix, in ", rms("over time", RMSLINE.replace(".mean(-1,", ".mean(-2,"))),
@@ -168,6 +173,7 @@ TURNS = [
     names("rotated twice?", rope("rotated twice", ("rotate", ROT, ROT + "\n        " + ROT))),
     names("have the same sign", rope("a sign in the rotation", ("helpers", "a * cos - b * sin", "a * cos + b * sin"))),
     names("have the same sign", rope("both signs minus", ("helpers", "a * sin + b * cos", "a * sin - b * cos"))),
+    names("have the same sign", rope("both sines minus", ("helpers", "a * sin + b * cos", "b * cos - a * sin"))),
     names("sin is missing", rope("cosine only", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a * cos, b * cos"))),
     names("cosines and sines added", rope("positions added to queries and keys", ("helpers", "a * cos - b * sin, a * sin + b * cos", "a + cos, b + sin"))),
     names("the exponent divides by n_embd", rope("the exponent by the width", ("attn_init", "rope_tables(self.head_dim, config.block_size)", "rope_tables(self.head_dim, config.block_size, 10000.0 ** (self.head_dim / config.n_embd))"))),
@@ -222,7 +228,6 @@ GATES = [
     names("only 40 of 85 hidden units", glu("half of the units gated", "self.down((lambda g, u: torch.cat([g[..., :40] * u[..., :40], g[..., 40:]], -1))(F.silu(self.gate(x)), self.up(x)))")),
     names("ffn.gate.weight has none", glu("the gate detached", "self.down(F.silu(self.gate(x)).detach() * self.up(x))")),
     names("between model.eval() and model.train()", glu("GELU while training", "self.down((F.gelu if self.training else F.silu)(self.gate(x)) * self.up(x))")),
-    names("has a bias although", glu("a bias in the gate", FFN, ("mlp", "self.gate = nn.Linear(config.n_embd, hidden, bias=config.bias)", "self.gate = nn.Linear(config.n_embd, hidden)"))),
     names("layer 1: only GELU of one projection", Case("in the first layer only", "swiglu", {"mlp": Case("", "swiglu").text().split("class FeedForward")[1].split("class Block")[0].join(["class FeedForward", ""])
         + SECTIONS["mlp"].replace("class FeedForward", "class Plain"), "block_init": SECTIONS["block_init"].replace("self.ffn = FeedForward(config)", "self.ffn = FeedForward(config) if layer == 0 else Plain(config)")})),
     names("only GELU of one projection", Case("nothing changed", "swiglu", {"mlp": SECTIONS["mlp"]})),
