@@ -8,6 +8,7 @@ from q1lab.compare import pairs_needed
 from q1lab.journal import home_history, predictions
 from q1lab.journal.store import Store
 from q1lab.judgment import difference_text
+from q1lab.judgment.intervals import MIN_FOR_VERDICT
 from q1lab.study import kept_folder, studies
 from q1lab.study.command_arms import token_note
 from q1lab.study.plan_notes import (
@@ -17,6 +18,7 @@ from q1lab.study.plan_notes import (
     many_passes_note,
     range_note,
     sweep_note,
+    too_few_note,
 )
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.study.trainer import COMMAND
@@ -65,6 +67,8 @@ def _on_judging(plan: Plan, store: Store, on_disk: StudiesOnDisk) -> Iterator[st
         yield range_note(study.design.pairs, study.design.level)
     elif existing is None or study.design.batches != existing.design.batches:
         yield look_note(study, look)
+    if study.design.pairs[1] < MIN_FOR_VERDICT:
+        yield too_few_note(study.design.pairs[1])
     spread = pairs_needed.spread_for(store, study, on_disk)
     if spread is None:
         return

@@ -21,6 +21,7 @@ from q1lab.ground.errors import Problem, nearest
 from q1lab.ground.files import absolute_path, os_reason, printable, read_text, sha256_file
 from q1lab.ground.json_records import max_chars, one_of
 from q1lab.ground.options import YOUR_COMMAND, declare, option, options_of
+from q1lab.ground.secret_text import find_secret
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.metric_names import direction, known_direction
 from q1lab.judgment.tables.readers import printed_log
@@ -143,21 +144,14 @@ def _settings(words: Sequence[str]) -> dict[str, str]:
     return settings
 
 
-TOKEN = re.compile(
-    r"(?:hf_|sk-|gh[pousr]_|github_pat_|glpat-|xox[abps]-|wandb_v\d+_|AKIA)[\w-]{12,}"
-    r"|://[^/\s:@]*:[^/\s@]+@|(?<![0-9A-Za-z])[0-9a-f]{40}(?![0-9A-Za-z])"
-    r"|(?i:token|secret|password|api[-_]?key)[=\s](?!\d+\b)[^\s{-]\S{7,}"
-)
-
-
 def token_note(loop: CommandSpec) -> str:
     """A sentence about what looks like a token in a command, without it; empty for none."""
     texts = (loop.run, *loop.args.values(), loop.resume)
-    found = next(filter(None, map(TOKEN.search, texts)), None)
-    if found is None:
+    found = next(filter(None, map(find_secret, texts)), "")
+    if not found:
         return ""
     return (
-        f"the command holds what looks like a token ({found[0][:4]}…), and the study, its archives "
+        f"the command holds what looks like a token ({found[:4]}…), and the study, its archives "
         "and its pages keep the command: let the program read it from its environment"
     )
 

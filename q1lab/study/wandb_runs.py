@@ -39,6 +39,7 @@ from q1lab.ground.files import (
     read_text,
     write_atomic,
 )
+from q1lab.ground.secret_text import without_secrets
 from q1lab.study.events import final_loss
 from q1lab.study.studies import Study
 
@@ -167,9 +168,8 @@ def mint_ids(study: Study) -> dict[str, str]:
 
 def update_run(study: Study, name: str, **changes: Any) -> None:
     """Write down what became of a run, without a password of the server's address."""
-    changes = {
-        key: scrub_keys(each) if key == "url" and each else each for key, each in changes.items()
-    }
+    if changes.get("url"):
+        changes["url"] = without_secrets(changes["url"])
     with _changing_runs(study) as runs:
         runs[name] = replace(runs[name], **changes)
 
@@ -317,7 +317,7 @@ def _host(server: str) -> str:
             return parts.netloc.rpartition("@")[2]
     except ValueError:  # http://[::1, or an invalid port
         pass
-    shown = scrub_keys(server)
+    shown = without_secrets(server)
     raise Problem(
         f"{shown!r} (WANDB_BASE_URL, or base_url in wandb's settings) is not a web address",
         next="it looks like https://api.wandb.ai",
@@ -378,14 +378,3 @@ def wandb_command(*args: str) -> str:
     """A call of wandb, ready to paste: pipx and ``uv tool`` put only q1lab on the PATH."""
     on_path = shutil.which("wandb")
     return shlex.join(["wandb" if on_path else str(Path(sys.executable).with_name("wandb")), *args])
-
-
-def scrub_keys(text: str) -> str:
-    """``text`` without the environment's W&B key, anything that looks like such a key, and the
-    name and password in an address."""
-    key = os.environ.get("WANDB_API_KEY")
-    if key and len(key) >= 8:
-        text = text.replace(key, "[key]")
-    text = re.sub(r"://[^/\s]*@", "://", text)
-    text = re.sub(r"\bwandb_v\d+_[A-Za-z0-9_-]{8,}", "[key]", text)
-    return re.sub(r"(?<![0-9A-Za-z])(?:[A-Za-z0-9_-]+-)?[0-9a-f]{40}(?![0-9A-Za-z])", "[key]", text)

@@ -7,12 +7,14 @@ starts, so that two processes never begin one study twice.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from q1lab.ground import paths
-from q1lab.ground.errors import Problem
+from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import exclusive_lock, remove_inside
+from q1lab.ground.text_formats import byte_size, plural
 from q1lab.journal import delete_restore, home_history, ingest_events, on_record, predictions
 from q1lab.journal.store import Store
 from q1lab.judgment.run_states import MISSING, RunState
@@ -21,6 +23,9 @@ from q1lab.study.liveness import is_alive
 from q1lab.study.studies import StudiesOnDisk, Study
 from q1lab.train import finished_runs, first_number, launch, series_members
 from q1lab.train.study_plan import Declaration, Plan, declare_drafts, prove_command_ran_here
+
+WEIGHT_BYTES, RECORD_BYTES = 4, 10_000
+"""Bytes of a weight, and about those of a run's events and log."""
 
 
 def begin_studies(declared: Declaration, store: Store) -> Declaration:
@@ -33,6 +38,7 @@ def begin_studies(declared: Declaration, store: Store) -> Declaration:
         for plan in declared.plans:
             if not plan.is_new and is_alive(plan.study.files):
                 raise launch.already_running(plan.study.id)
+        _prove_room(declared)
         _clear_failed_tries(declared, store)
         begun = tuple(replace(plan, study=save_plan(plan, store)) for plan in declared.plans)
         for plan in begun:
@@ -41,6 +47,25 @@ def begin_studies(declared: Declaration, store: Store) -> Declaration:
             if plan.missing and series_members.start_study(plan.study):
                 break
     return replace(declared, plans=begun)
+
+
+def _prove_room(declared: Declaration) -> None:
+    """Problem where the disk has not the room that the missing runs are known to take: their
+    weights, and for each one that trains at once an old and a new checkpoint of weights and both
+    moments. What a command writes is not known."""
+    needed = 0
+    for plan in declared.plans:
+        largest = max(arm.n_params for arm in plan.study.arms.values()) * WEIGHT_BYTES
+        at_once = min(plan.study.trainer.jobs, len(plan.missing))
+        needed += len(plan.missing) * (largest + RECORD_BYTES) + at_once * 6 * largest
+    free = shutil.disk_usage(paths.home()).free
+    if free < needed:
+        raise Problem(
+            f"{plural(declared.missing, 'run')} need about {byte_size(needed)}, and "
+            f"{byte_size(free)} are free at {paths.home()}: the disk would be full before the end",
+            FAILED,
+            next="free some space",
+        )
 
 
 def resume_study(study_id: str, store: Store) -> list[str]:

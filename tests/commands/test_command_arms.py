@@ -599,6 +599,36 @@ def test_what_looks_like_a_token_is_named_before_it_is_kept(word: str, is_named:
     assert word[9:] not in said
 
 
+def test_no_secret_of_a_remote_or_a_server_is_in_any_file(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    remote = "https://alice:hidden-t0ken@127.0.0.1:9/x.git"
+    subprocess.run(["git", "remote", "add", "origin", remote], check=True)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://alice:hidden-t0ken@127.0.0.1:9")
+    monkeypatch.setenv("WANDB_API_KEY", "hidden-t0ken" * 4)
+    begun = q1lab(*FAST, "--seeds", "1", "--wandb", "online")
+    assert "1 pair can't show how much seeds differ" in begun.stdout.partition("finished")[0]
+    said = [begun.stdout, begun.stderr]
+    for words in (
+        *(("export", "fast-1", str(tmp_path / name)) for name in ("a.zip", "a.html", "a.csv", "a")),
+        ("modification", "--yes", "--no-commit"),
+        ("status", "fast-1", "--json"),
+        ("verify", str(tmp_path / "a"), "--cells", "0"),
+        ("attach", "fast-1", "--log"),
+        ("doctor", "--json"),
+        ("sync", "fast-1"),
+    ):
+        done = q1lab(*words, code=None)
+        said += [done.stdout, done.stderr]
+    shutil.unpack_archive(tmp_path / "a.zip", tmp_path / "unpacked")
+    places = [*tmp_path.rglob("*"), *paths.home().rglob("*")]
+    files = [place for place in places if place.is_file() and ".git" not in place.parts]
+    assert any(file.name == "relay.log" for file in files)
+    said += [file.read_bytes().decode(errors="replace") for file in files]
+    assert not [text for text in said if "hidden-t0ken" in text]
+
+
 def test_an_arm_against_itself_shows_the_noise(folder: Path) -> None:
     floor = json_of(*FAST, "baseline", "--seeds", "4")
     study = studies.load(floor["study"])

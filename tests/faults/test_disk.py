@@ -83,6 +83,9 @@ def test_a_full_disk_leaves_no_half_of_a_study(
     left = [str(path) for path in (small_disk / "home" / "studies").glob("*")]
     assert left == []
     ballast.unlink()
+    refused = q1lab(*words, "--seeds", "200", code=1).stderr
+    assert "400 runs need about" in refused, "a study that can't end begins"
+    assert studies.ids() == []
     q1lab(*words)
     assert studies.ids() == ["rope-1"]
     figures(

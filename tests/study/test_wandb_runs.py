@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from q1lab.ground.secret_text import without_secrets
 from q1lab.judgment.run_states import RunState
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.events import sanitize_event
@@ -160,14 +161,17 @@ def test_the_environment_keeps_all_files_in_the_study_and_the_key_readable(
 
 @pytest.mark.parametrize("key", [KEY, f"local-{KEY}", "wandb_v1_AbCdEf0123456789_xyz-Q"])
 def test_keys_are_taken_out_of_text(key: str, environ: dict[str, str]) -> None:
-    assert key not in wandb_state.scrub_keys(f"POST failed: api:{key}@host")
+    assert key not in without_secrets(f"POST failed: api:{key}@host")
     sha = "c" * 64
-    assert wandb_state.scrub_keys(f"sha256 {sha}") == f"sha256 {sha}"
+    assert without_secrets(f"sha256 {sha}") == f"sha256 {sha}"
     for password in ("secret", "s@secret", "secret@"):
-        said = wandb_state.scrub_keys(f"http://alice:{password}@wandb.example/x: refused")
+        said = without_secrets(f"http://alice:{password}@wandb.example/x: refused")
         assert said == "http://wandb.example/x: refused", "a password is shown"
+    for address in ("alice:p4sswordX@host:9", "ftp://alice:p4ss/wordX@host:9"):
+        environ["WANDB_BASE_URL"] = address
+        assert "wordX" not in without_secrets(f"base_url: input_value='{address}' is no address")
     odd = environ["WANDB_API_KEY"] = "not-hex-but-set"
-    assert odd not in wandb_state.scrub_keys(f"key={odd}")
+    assert odd not in without_secrets(f"key={odd}")
 
 
 # ── rows

@@ -19,13 +19,13 @@ from typing import Any, Literal
 
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import printable, private_folder, utc_now
+from q1lab.ground.secret_text import LOGIN, without_secrets
 from q1lab.judgment.run_states import RunState
 from q1lab.study.events import read_new_events, standard_names
 from q1lab.study.studies import Run, Study
 from q1lab.study.wandb_runs import (
     PROJECT,
     key_configured,
-    scrub_keys,
     wandb_command,
     wandb_environment,
 )
@@ -98,7 +98,7 @@ def check_server() -> None:
     if not key_configured():
         login = wandb_command("login")
         raise Problem("no W&B key is configured", FAILED, next=f"run `{login}`, then `q1lab sync`")
-    url = str(wandb.setup().settings.base_url)
+    url = LOGIN.sub("", str(wandb.setup().settings.base_url))  # urllib takes a login for a host
     try:  # wandb itself would try for minutes
         urllib.request.urlopen(url, timeout=REACH_SECONDS).close()
     except urllib.error.HTTPError as error:
@@ -112,11 +112,11 @@ def check_server() -> None:
 def error_text(error: BaseException) -> str:
     """An exception of wandb or of the network as one line without secrets."""
     if isinstance(error, Problem):
-        return scrub_keys(printable(str(error)))
+        return without_secrets(printable(str(error)))
     inner = getattr(error, "reason", None)
     if isinstance(inner, BaseException):
         error = inner
-    text = scrub_keys(printable(" ".join(str(error).split())))
+    text = without_secrets(printable(" ".join(str(error).split())))
     if re.search(r"\b401\b|[Ii]nvalid API key|[Uu]nauthorized", text):
         return f"W&B refuses the key; run `{wandb_command('login', '--relogin')}`"
     if re.search(r"\b403\b|[Pp]ermission denied", text):
@@ -141,7 +141,7 @@ def rows_and_url(wandb_id: str) -> tuple[int, str]:
         if re.search("could not find|not found", str(error), re.IGNORECASE):
             return 0, ""
         raise
-    return int(run.historyLineCount), scrub_keys(run.url)
+    return int(run.historyLineCount), without_secrets(run.url)
 
 
 def stop_wandb_service() -> None:
@@ -157,7 +157,7 @@ def stop_wandb_service() -> None:
 
 def write_log(text: str) -> None:
     """Write a line on stderr, which is relay.log."""
-    sys.stderr.write(f"{utc_now()} {scrub_keys(printable(text))}\n")
+    sys.stderr.write(f"{utc_now()} {without_secrets(printable(text))}\n")
     sys.stderr.flush()
 
 

@@ -26,6 +26,7 @@ from typing import Any
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, Problem
 from q1lab.ground.files import open_private, private_folder, remove_inside, try_lock
+from q1lab.ground.secret_text import without_secrets
 from q1lab.judgment.run_states import RunState
 from q1lab.study import child_processes, studies
 from q1lab.study.liveness import is_alive
@@ -39,7 +40,6 @@ from q1lab.study.wandb_runs import (
     pending_runs,
     read_relayed_runs,
     relay_lock,
-    scrub_keys,
     update_run,
     wandb_folders,
 )
@@ -136,7 +136,7 @@ class Relay:
             self._note_failure(run, error_text(error))
             return False
         if self.online:
-            url = scrub_keys(run.handle.url)
+            url = without_secrets(run.handle.url)
             update_run(self.study, run.name, state=SYNCING, error=None, offset=0, url=url)
         else:
             update_run(self.study, run.name, state=OFFLINE, error=None, offset=0)
