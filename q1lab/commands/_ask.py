@@ -16,15 +16,23 @@ MAX_ATTEMPTS, MAX_ANSWER = 3, 100
 """Times that one question is put, and characters read of an answer: input may be endless."""
 
 
-def ask_user(question: str, unanswered: Problem, answers: Sequence[str] = ("no", "yes")) -> str:
+def ask_user(
+    question: str,
+    unanswered: Problem,
+    answers: Sequence[str] = ("no", "yes"),
+    *,
+    has_default: bool = True,
+) -> str:
     """Put a question on stderr and read the answer, one of ``answers`` or its first letter, from
-    stdin, which need not be a terminal. An empty line means the first of ``answers``.
+    stdin, which need not be a terminal. An empty line means the first of ``answers``
+    if the question ``has_default``, and else nothing: it is put again.
 
     Raises ``unanswered`` where no answer can come: stdin has ended or can't be read, or the learner
     sits at a terminal where they don't see the question.
     """
     in_order = sorted(answers, key=lambda word: word != "yes")  # y/N, as everywhere
-    choices = "/".join(word[0].upper() if word == answers[0] else word[0] for word in in_order)
+    default = answers[0] if has_default else None
+    choices = "/".join(word[0].upper() if word == default else word[0] for word in in_order)
     for _ in range(MAX_ATTEMPTS):
         at_terminal = is_at_terminal()
         if at_terminal and not sys.stderr.isatty():
@@ -37,17 +45,17 @@ def ask_user(question: str, unanswered: Problem, answers: Sequence[str] = ("no",
             click.echo(printable(line.strip()), err=True)
         if not line:
             raise unanswered
-        typed = line.strip().lower()
+        typed = line.strip().lower() or default
         for word in answers:
-            if typed in ("", word, word[0]):
+            if typed in (word, word[0]):
                 return word
     raise Problem(f"nothing was changed: the answer is one of {', '.join(answers)}")
 
 
 def ask_direction(problem: Problem) -> str:
     """The better direction, for a Problem about the field ``better``; it stays where no one
-    answers."""
-    return ask_user(problem.what, problem, ("lower", "higher"))
+    answers. Enter alone says neither: a wrong one would turn the verdict around."""
+    return ask_user(problem.what, problem, ("lower", "higher"), has_default=False)
 
 
 def is_at_terminal() -> bool:

@@ -102,8 +102,8 @@ def print_comparison(
     full: bool = False,
 ) -> Comparison | None:
     """Print a study's comparison as JSON, in short or in ``full``. None where a run that showed no
-    number ended it."""
-    if not as_json and not full and print_silent_run(study):
+    number ended it, of which there is nothing else to say."""
+    if not as_json and print_silent_run(study):
         return None
     record = make_comparison(store, study)
     if as_json:

@@ -35,6 +35,7 @@ from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
 from q1lab.study import kinds, studies
 from q1lab.study import wandb_runs as wandb_state
 from q1lab.study.studies import Study
+from q1lab.train.first_number import silent_run
 
 MAX_STUDIES = 40
 """Studies that are listed; --json has all."""
@@ -363,7 +364,10 @@ def _before(newest: StudyView) -> str:
     if newest.alive or newest.row.state != RunState.FAILED:
         return ""
     missing = first_names(newest.study.trainer.loop.missing_files())
-    return f"put {missing} back, then " if missing else "correct the cause above, then "
+    if missing:
+        return f"put {missing} back, then "
+    typed = " (in the command: type all of it again)" if silent_run(newest.study) else ""
+    return f"correct the cause above{typed}, then "
 
 
 def row_record(row: StudyRow, result: ResultRow) -> dict[str, object]:

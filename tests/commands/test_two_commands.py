@@ -140,7 +140,9 @@ def test_a_study_that_failed_says_what_to_do_first(folder: Path) -> None:
     q1lab(*words, code=1)  # it prints no number
     command = f"q1lab run {only_study().id}"
     said = q1lab("status").stdout.splitlines()[-1]
-    assert said == f"next: correct the cause above, then {command}"
+    anew = " (in the command: type all of it again)"
+    assert said == f"next: correct the cause above{anew}, then {command}"
+    assert q1lab("compare", "--full").stdout == q1lab("compare").stdout, "it offers what failed"
     conf.unlink()
     assert q1lab("status").stdout.splitlines()[-1] == f"next: put conf.yaml back, then {command}"
     assert json.loads(q1lab("status", "--json").stdout)["next"] == command

@@ -177,17 +177,6 @@ def test_what_seeds_can_t_show_stands_where_a_table_counts_items(
     assert len(told.splitlines()) < 12, "it stands in the short answer"
 
 
-def test_rows_that_sum_up_and_a_column_of_differences_are_named_and_no_runs() -> None:
-    rows = "0,1.9,1.8,-0.1\n1,1.91,1.79,-0.12\n2,1.92,1.83,-0.09\n"
-    Path("t.csv").write_text(
-        f"seed,baseline,modified,Δ\n{rows}Mittelwert,1.9,1.8,0\nÉcart-type,0,0,0\nSEM,0,0,0\n"
-    )
-    told = q1lab("judge", "t.csv", "--better", "lower").stdout
-    assert "from the columns' names without Δ" in told
-    assert "3 pairs" in told
-    assert "column seed without Mittelwert, Écart-type, SEM" in told
-
-
 def test_a_step_has_thousands_and_no_fraction() -> None:
     steps = "".join(
         f'{a},{s},"{n}",{n[0]}.{s}\n' for a in "ab" for s in "01" for n in ("500", "1,500")

@@ -322,8 +322,9 @@ def test_a_terminal_asks_for_metric_and_direction(
     terminal.sees("which column is the metric?", "quux  10, 11, 12", "blip  0, 1, 2")
     terminal.press("\x1b[B\r")
     terminal.sees("blip: is lower better, as of a loss, or higher")
-    terminal.press("lower\r")
-    terminal.sees("Metric: blip, lower is better (--metric, --better).")
+    terminal.press("\r")  # says neither
+    terminal.press("higher\r")
+    terminal.sees("Metric: blip, higher is better (--metric, --better).")
 
 
 @pytest.mark.parametrize(
@@ -332,6 +333,7 @@ def test_a_terminal_asks_for_metric_and_direction(
         ("Δ loss", "| **mean** | 1.91 ± 0.01 | **1.81 ± 0.03** | −0.10 |\n"),
         ("Delta", "| mean | 1.91 | 1.81 | −0.10 |\n| std | 0.01 | 0.03 | 0.04 |\n"),
         ("diff", "| all 3 | 1.91 | 1.81 | p = 0.03 |\n"),
+        ("Differenz", "| Mittelwert | 1.91 | 1.81 | 0 |\n| Écart-type | 0.01 | 0.03 | 0 |\n"),
     ],
 )
 def test_rows_that_sum_up_and_a_column_of_differences_are_no_runs(
@@ -343,6 +345,7 @@ def test_rows_that_sum_up_and_a_column_of_differences_are_no_runs(
     )
     out = said(capsys, "--better", "lower", text=table + below, name="runs.md")
     assert "baseline (3 runs), new (3 runs)" in out, "a summary or a difference was taken for runs"
+    assert f"the columns' names without {difference} (" in out, "a column was left out in silence"
     assert "(lower is better; 3 pairs)" in out, "the rows of one seed were not read as pairs"
     assert "from column seed without " in out, "rows were left out in silence"
 
