@@ -25,9 +25,9 @@ from tests.kit.lab_home import (
     training,
     until,
 )
-from tests.kit.pictures import Go
 from tests.kit.tui_home import prepared, settled, some_progress
 
+Go = Callable[[Pilot[Any]], Awaitable[None]]
 Picture = Callable[..., Awaitable[None]]
 LARGE = 120, 40
 

@@ -21,20 +21,29 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from q1lab.commands import error_boundary
-from q1lab.compare.comparison import Comparison
+from q1lab.compare.comparison import Comparison, arm_names
 from q1lab.documents import comparison_tables
 from q1lab.judgment import arrange, interim_analyses, intervals, layout
 from q1lab.judgment.facts import facts_of, next_step
 from q1lab.judgment.intervals import Interval, Reason
 from q1lab.judgment.judgment import Asked, Commands, Found, Judgment, Plan
 from q1lab.judgment.lines import plain_lines
+from q1lab.judgment.names import told_apart
 from q1lab.study.command_arms import CommandSpec
 from q1lab.study.seed_range import SeedRange
 from q1lab.study.studies import ARMS, Arm, Data
 from q1lab.study.trainer import SEED_OFFSET
 from tests.kit import lab_home, places
 from tests.kit.commands import q1lab
-from tests.kit.comparisons import COSTS, SHA256, make, renamed
+from tests.kit.comparisons import COSTS, SHA256, make
+
+
+def renamed(c: Comparison, variant: str) -> Comparison:
+    """The comparison of a modified arm of another name."""
+    arm = replace(c.study.arms["modified"], variant=variant)
+    study = replace(c.study, arms={**c.study.arms, "modified": arm})
+    return replace(c, study=study, names=told_apart(*arm_names(study)))
+
 
 GOLDEN = places.GOLDEN / "verdict"
 BASE = {0: 1.9090, 1: 1.9055, 2: 1.9102}

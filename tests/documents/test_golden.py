@@ -18,12 +18,87 @@ from q1lab.documents import (
     modification,
     post,
     retro,
+    retro_parts,
 )
+from q1lab.documents.modification import Answer
 from q1lab.documents.reproduce import Reproduction
+from q1lab.documents.retro_parts import PartRecord
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.errors import Problem
+from q1lab.judgment import facts
+from q1lab.judgment.prediction_score import small_predictions
+from q1lab.week.lists import kpis
 from tests.kit import document_records as records
 from tests.kit import places
+
+
+def retro_record(full: bool = True) -> retro.Retro:
+    """A retrospective with nothing on record, or with everything."""
+    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=retro.calibration_words([]))
+    if not full:
+        return base
+    study_comparisons = [
+        records.comparison("cannot tell"),
+        records.comparison("helps", study="rope-2"),
+    ]
+    parts = (
+        PartRecord("Pick the modification", 15, 12, 9),
+        PartRecord("Read the paper", 90, 127, 20),
+        PartRecord("Implement", 90, 80, 6, ("All checks pass", "Read | the diff", "Commit it")),
+        PartRecord("Train", 130, 0, 5, ("Run six",) * 5),
+    )
+    scores = [record.score for record in study_comparisons if record.score is not None]
+    scores += small_predictions("order of the four, 60%: wrong\nparameters, 90%: right")
+    return dataclasses.replace(
+        base,
+        repositories=(
+            retro.Repo(
+                "transformer-from-scratch", "https://example.org/tf", 7, "a GPT in 300 lines"
+            ),
+            retro.Repo("classical-ml [old]", None, 1),
+            retro.Repo("notes", None, 0),
+        ),
+        posts=(
+            {
+                "title": "Twelve weeks",
+                "url": "https://example.org/q1",
+                "published": "2026-03-08T20:00:00+00:00",
+                "channels": ["Hacker News", "X", "LinkedIn"],
+                "empty": "",
+            },
+            {"title": "Draft", "url": None, "published": None, "channels": [], "empty": ""},
+        ),
+        others=({"kind": "talk", "title": "Backprop by hand", "location": None},),
+        kpis=(
+            kpis.KpiRow("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
+            kpis.KpiRow("papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2),
+            kpis.KpiRow("talks", "Talks", None, "", None, "not known", None),
+        ),
+        papers=({"title": "RoFormer", "link": "https://arxiv.org/abs/2104.09864"},),
+        insights=(
+            Answer(
+                "Insights",
+                "1. Backprop came to feel inevitable.\n2. Seeds vary.\n3. Write shapes first.",
+            ),
+        ),
+        slipped_words=(Answer("Why", "I read for too long."),),
+        lead=(facts.answer(study_comparisons[1]),),
+        pace=retro_parts.pace_sentence(parts),
+        undone=retro_parts.undone_sentence(parts),
+        overrun=retro_parts.overrun_sentence(parts),
+        pace_answer=(Answer("Pace", records.EVIL),),
+        plan=(Answer("Plan", "- an incident-triage system"),),
+        confidence=(
+            retro.TickBox("I can implement attention from a blank file in 30 min", True),
+            retro.TickBox("I can read", False),
+            retro.TickBox("I can add *two* numbers", True),
+        ),
+        assessment=(retro.TickBox("I can tell Q1's change in 30 seconds", False),),
+        predictions=None,
+        small=(Answer("Small", "order of the four, 60%: wrong\nparameters, 90%: right"),),
+        calibration=retro.calibration_words(scores),
+    )
+
 
 GOLDEN = places.GOLDEN / "documents"
 
@@ -51,8 +126,8 @@ CASES: dict[str, Callable[[], Rendered]] = {
     "post-no verdict": functools.partial(_post, "no verdict"),
     "modification-evil": functools.partial(_modification, "hurts", evil=True),
     "page-helps": functools.partial(_page, "helps"),
-    "retro-empty": lambda: retro.retro_document(records.retro_record(full=False)),
-    "retro-full": lambda: retro.retro_document(records.retro_record()),
+    "retro-empty": lambda: retro.retro_document(retro_record(full=False)),
+    "retro-full": lambda: retro.retro_document(retro_record()),
 }
 
 

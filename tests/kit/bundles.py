@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,7 @@ from q1lab.compare import claim
 from q1lab.documents.change import Change
 from q1lab.ground import paths
 from q1lab.ground.git_repository import Repository
-from q1lab.journal.acts import Body
-from q1lab.journal.store import Store, connect
+from q1lab.journal.store import Store
 from q1lab.study import bundle, studies
 from q1lab.study.kept_folder import files_to_keep
 from tests.kit.commands import q1lab
@@ -29,10 +28,6 @@ def verify(place: Path | str, *more: str, code: int | None) -> dict[str, Any]:
     done = q1lab("verify", str(place), "--number", "7", "--json", *more, code=code)
     report: dict[str, Any] = json.loads(done.stdout)
     return report
-
-
-def reasons(report: Mapping[str, Any]) -> set[str]:
-    return {refusal["reason"] for refusal in report["refused"]}
 
 
 def archived(name: str = "rope-1") -> Path:
@@ -83,29 +78,3 @@ def edit(run: str, change: Callable[[dict[str, Any]], None], study: str = "rope-
     for event in events:
         change(event)
     file.write_text("".join(json.dumps(event) + "\n" for event in events))
-
-
-def remade(change: Callable[[Body], Body | None]) -> None:
-    """Write the journal anew: each body as ``change`` has it, left out where it is None."""
-    db = connect(paths.database_file(), lambda: None)
-    bodies = [json.loads(text) for (text,) in db.execute("SELECT body FROM acts ORDER BY id")]
-    db.execute("DELETE FROM acts")
-    for body in bodies:
-        if (changed := change(body)) is not None:
-            db.execute("INSERT INTO acts (body) VALUES (?)", (json.dumps(changed),))
-    db.execute("PRAGMA user_version = 0")
-    db.close()
-
-
-def redeclared(study: str, **changes: Any) -> None:
-    """Change a plan, and what the journal says that it declared."""
-    plan = json.loads((paths.study_dir(study) / "study.json").read_text()) | changes
-    (paths.study_dir(study) / "study.json").write_text(json.dumps(plan))
-    now = studies.load(study)
-
-    def change(body: Body) -> Body:
-        if body["act"] != "begin" or body["plan"]["id"] != study:
-            return body
-        return {**body, "plan": now.to_dict()}
-
-    remade(change)

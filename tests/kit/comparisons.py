@@ -11,7 +11,6 @@ from q1lab.judgment import intervals
 from q1lab.judgment.facts import facts_of
 from q1lab.judgment.judge import judge
 from q1lab.judgment.judgment import Found, Judgment
-from q1lab.judgment.names import told_apart
 from q1lab.study import kinds
 from q1lab.study.studies import ARMS, Arm, Data, Study, run_name
 from tests.kit.plans import of_keys
@@ -100,13 +99,6 @@ def planned(variant: str, baseline: str, seeds: tuple[int, ...], **keys: Any) ->
             **keys,
         }
     )
-
-
-def renamed(c: Comparison, variant: str) -> Comparison:
-    """The comparison of a modified arm of another name."""
-    arm = replace(c.study.arms["modified"], variant=variant)
-    study = replace(c.study, arms={**c.study.arms, "modified": arm})
-    return replace(c, study=study, names=told_apart(*arm_names(study)))
 
 
 def told(j: Judgment) -> dict[str, str]:

@@ -9,15 +9,11 @@ from typing import Any
 
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.published_names import with_published_names
-from q1lab.documents import post, retro, retro_parts
+from q1lab.documents import post
 from q1lab.documents.comparison_tables import study_facts
 from q1lab.documents.markdown_escape import Md, link
 from q1lab.documents.modification import Answer, Modification, shown_prediction
 from q1lab.documents.reproduce import Reproduction
-from q1lab.documents.retro_parts import PartRecord
-from q1lab.judgment import facts
-from q1lab.judgment.prediction_score import small_predictions
-from q1lab.week.lists import kpis
 from tests.kit import comparisons
 
 PREDICTION: dict[str, Any] = {
@@ -138,71 +134,6 @@ def reproduction(outcome: str) -> Reproduction:
         return Reproduction("q1lab run studies/rope-1", "studies/rope-1", (note,))
     note = Md("Both model files ship with q1lab 0.1.0.")
     return Reproduction("q1lab run rope --seeds 3 --data shakespeare --device cpu", "", (note,))
-
-
-def retro_record(full: bool = True) -> retro.Retro:
-    """A retrospective with nothing on record, or with everything."""
-    base = retro.Retro("M03-W04", "Q1", "Q2", "M04-W01", calibration=retro.calibration_words([]))
-    if not full:
-        return base
-    study_comparisons = [comparison("cannot tell"), comparison("helps", study="rope-2")]
-    parts = (
-        PartRecord("Pick the modification", 15, 12, 9),
-        PartRecord("Read the paper", 90, 127, 20),
-        PartRecord("Implement", 90, 80, 6, ("All checks pass", "Read | the diff", "Commit it")),
-        PartRecord("Train", 130, 0, 5, ("Run six",) * 5),
-    )
-    scores = [record.score for record in study_comparisons if record.score is not None]
-    scores += small_predictions("order of the four, 60%: wrong\nparameters, 90%: right")
-    return dataclasses.replace(
-        base,
-        repositories=(
-            retro.Repo(
-                "transformer-from-scratch", "https://example.org/tf", 7, "a GPT in 300 lines"
-            ),
-            retro.Repo("classical-ml [old]", None, 1),
-            retro.Repo("notes", None, 0),
-        ),
-        posts=(
-            {
-                "title": "Twelve weeks",
-                "url": "https://example.org/q1",
-                "published": "2026-03-08T20:00:00+00:00",
-                "channels": ["Hacker News", "X", "LinkedIn"],
-                "empty": "",
-            },
-            {"title": "Draft", "url": None, "published": None, "channels": [], "empty": ""},
-        ),
-        others=({"kind": "talk", "title": "Backprop by hand", "location": None},),
-        kpis=(
-            kpis.KpiRow("public_repos", "Public repos", 3, "the week", 4, "counted", 4),
-            kpis.KpiRow("papers", 'Papers "read" | deeply', 8, "the week", 5, "set by hand", 2),
-            kpis.KpiRow("talks", "Talks", None, "", None, "not known", None),
-        ),
-        papers=({"title": "RoFormer", "link": "https://arxiv.org/abs/2104.09864"},),
-        insights=(
-            Answer(
-                "Insights",
-                "1. Backprop came to feel inevitable.\n2. Seeds vary.\n3. Write shapes first.",
-            ),
-        ),
-        slipped_words=(Answer("Why", "I read for too long."),),
-        lead=(facts.answer(study_comparisons[1]),),
-        pace=retro_parts.pace_sentence(parts),
-        undone=retro_parts.undone_sentence(parts),
-        overrun=retro_parts.overrun_sentence(parts),
-        pace_answer=(Answer("Pace", EVIL),),
-        plan=(Answer("Plan", "- an incident-triage system"),),
-        confidence=(
-            retro.TickBox("I can implement attention from a blank file in 30 min", True),
-            retro.TickBox("I can read", False),
-            retro.TickBox("I can add *two* numbers", True),
-        ),
-        assessment=(retro.TickBox("I can tell Q1's change in 30 seconds", False),),
-        predictions=None,
-        small=(Answer("Small", "order of the four, 60%: wrong\nparameters, 90%: right"),),
-        calibration=retro.calibration_words(scores),
-    )
 
 
 def post_record(outcome: str | None) -> post.Post:

@@ -3,15 +3,12 @@ kept."""
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +24,6 @@ from q1lab.study import liveness, studies
 from q1lab.study.studies import Study
 from q1lab.train import launch
 from tests.kit.places import KIT, ROOT
-from tests.kit.waiting import wait_for
 
 Q1LAB = [sys.executable, "-m", "q1lab"]
 TINY = {"n_layer": 1, "n_embd": 16, "n_head": 2, "block_size": 16, "batch_size": 4}
@@ -119,29 +115,6 @@ def kill(pid: int) -> bool:
         return False
 
 
-def kill_trainers(study: Study, kills: int, rng: random.Random, pause: tuple[float, float]) -> int:
-    """Kill random trainers at random moments, and launch again whenever all is dead, until enough
-    were killed or all is trained."""
-    killed = 0
-    while killed < kills and unfinished(study):
-        if not launch.is_alive(study.files):
-            launch.start_runner(study)
-        time.sleep(rng.uniform(*pause))
-        trainers = group(study)[1:]
-        if trainers:
-            killed += kill(rng.choice(trainers))
-    return killed
-
-
-def train_to_the_end(study: Study, launches: int = 30) -> None:
-    for _ in range(launches):
-        wait_for(lambda: not launch.is_alive(study.files), seconds=150)
-        if not unfinished(study):
-            return
-        launch.start_runner(study)
-    raise AssertionError(f"{unfinished(study)} never ended")
-
-
 def unfinished(study: Study) -> list[str]:
     return [
         r.name
@@ -152,49 +125,6 @@ def unfinished(study: Study) -> list[str]:
 
 def read(study: Study, run: str) -> list[dict[str, Any]]:
     return report.read(study.files.run(run).events)
-
-
-def by_attempt(events: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
-    attempt = 0
-    for event in events:
-        attempt = event.get("attempt", attempt)
-        yield attempt, event
-
-
-def count_losses(study: Study, acks: Path) -> dict[str, int]:
-    """What was acknowledged by event logs and is not in the files, or twice; and what was
-    redone."""
-    written: collections.Counter[tuple[Any, ...]] = collections.Counter()
-    redone, most, attempts = 0, 0, 0
-    for run in study.runs:
-        last = 0
-        for attempt, event in by_attempt(read(study, run.name)):
-            written[
-                run.name,
-                attempt,
-                event["type"],
-                event.get("iter") if event["type"] != "exit" else 0,
-            ] += not event.get("final")
-            if event["type"] == "start":
-                attempts += 1
-                redone += last - event["resumed_from"]
-                most = max(most, last - event["resumed_from"])
-            elif event["type"] == "iter":
-                last = event["iter"]
-    acknowledged = lost = 0
-    for file in acks.glob("acks-*"):
-        for line in file.read_text().splitlines():
-            name, attempt, kind, i = json.loads(line)
-            acknowledged += 1
-            lost += (name, attempt, kind, i if kind != "exit" else 0) not in written
-    return {
-        "acknowledged_events": acknowledged,
-        "lost": lost,
-        "duplicates": sum(n > 1 for n in written.values()),
-        "attempts": attempts,
-        "iters_redone": redone,
-        "most_at_once": most,
-    }
 
 
 def tables(file: Path | None = None) -> dict[str, list[tuple[Any, ...]]]:

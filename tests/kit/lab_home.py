@@ -11,7 +11,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from q1lab.ground.paths import content_dir
 from q1lab.journal.store import Store
 from q1lab.study import studies, variants
 from q1lab.study.studies import ARMS, Arm, Data, Study
-from q1lab.train import launch
 from q1lab.week import progress
 from q1lab.week.content import load_week
 from tests.kit import tui_home
@@ -271,11 +270,3 @@ async def open_results(pilot: Pilot[Any]) -> ResultsScreen:
 def notices(app_: Q1Lab) -> str:
     """All notifications that are up."""
     return "\n".join(notification.message for notification in app_._notifications)
-
-
-def store_of_short_studies() -> Iterator[Store]:
-    """A store; when it is done with, every study that still trains is stopped."""
-    with Store() as opened:
-        yield opened
-    for study in studies.load_readable():
-        launch.stop_study(study)

@@ -23,6 +23,7 @@ ENTITY = "learner"
 KEY = "0123456789abcdef0123456789abcdef01234567"
 """The only key it takes: forty hexadecimal digits, as the client demands."""
 
+PROJECT = {"id": "UHJvamVjdDox"}
 MAX_BYTES = 16 << 20
 MAX_DELAY = 30.0
 
@@ -174,19 +175,9 @@ class WandbServer:
             return answer(variables) if answer else {}
 
     def _viewer(self, variables: dict[str, Any]) -> dict[str, Any]:
-        viewer = {
-            "id": "VXNlcjox",
-            "entity": ENTITY,
-            "username": ENTITY,
-            "email": None,
-            "admin": False,
-            "name": ENTITY,
-            "flags": "{}",
-            "deletedAt": None,
-            "apiKeys": {"edges": []},
-            "teams": {"edges": []},
-        }
-        return {"viewer": viewer}
+        names = dict.fromkeys(("entity", "username", "name"), ENTITY)
+        lists = {name: {"edges": []} for name in ("apiKeys", "teams")}
+        return {"viewer": {"id": "VXNlcjox", "admin": False, "flags": "{}", **names, **lists}}
 
     _get_viewer = _get_default_entity = _viewer
 
@@ -196,14 +187,8 @@ class WandbServer:
     def _upsert_bucket(self, variables: dict[str, Any]) -> dict[str, Any]:
         run_id = variables.get("name") or base64.b64decode(variables["id"]).decode().split(":")[-1]
         new = run_id not in self.runs
-        run = self.runs.setdefault(
-            run_id,
-            Received(
-                run_id,
-                variables.get("entity") or ENTITY,
-                variables.get("project") or "uncategorized",
-            ),
-        )
+        place = variables.get("entity") or ENTITY, variables.get("project") or "uncategorized"
+        run = self.runs.setdefault(run_id, Received(run_id, *place))
         run.name = variables.get("displayName") or run.name or run_id
         run.group = variables.get("groupName") or run.group
         run.job_type = variables.get("jobType") or run.job_type
@@ -212,28 +197,18 @@ class WandbServer:
             run.config = json.loads(variables["config"])
         if variables.get("summaryMetrics"):
             run.summary = json.loads(variables["summaryMetrics"])
-        return {"upsertBucket": {"bucket": self._bucket(run), "inserted": new}}
+        return {"upsertBucket": {"bucket": self._node(run), "inserted": new}}
 
     def _run_resume_status(self, variables: dict[str, Any]) -> dict[str, Any]:
         run = self.runs.get(variables["name"])
-        model = {
-            "id": "UHJvamVjdDox",
-            "name": variables["project"],
-            "entity": {"id": "x", "name": ENTITY},
-        }
-        return {"model": {**model, "bucket": self._bucket(run) if run else None}}
+        model = {**PROJECT, "name": variables["project"], "entity": {"id": "x", "name": ENTITY}}
+        return {"model": {**model, "bucket": self._node(run) if run else None}}
 
     def _create_run_files(self, variables: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "createRunFiles": {
-                "runID": variables["run"],
-                "uploadHeaders": [],
-                "files": [
-                    {"name": name, "uploadUrl": f"{self.url}/storage/{variables['run']}/{name}"}
-                    for name in variables["files"]
-                ],
-            }
-        }
+        storage = f"{self.url}/storage/{variables['run']}"
+        files = [{"name": name, "uploadUrl": f"{storage}/{name}"} for name in variables["files"]]
+        answer = {"runID": variables["run"], "uploadHeaders": [], "files": files}
+        return {"createRunFiles": answer}
 
     def _run_stopped_status(self, variables: dict[str, Any]) -> dict[str, Any]:
         return {"project": {"run": {"stopped": False}}}
@@ -251,13 +226,9 @@ class WandbServer:
             "endCursor": edges[-1]["cursor"] if edges else None,
             "hasNextPage": end < len(runs),
         }
+        found = {"edges": edges, "pageInfo": page}
         return {
-            "project": {
-                "internalId": "1",
-                "runCount": len(runs),
-                "readOnly": True,
-                "runs": {"edges": edges, "pageInfo": page},
-            }
+            "project": {"internalId": "1", "runCount": len(runs), "readOnly": True, "runs": found}
         }
 
     def _run(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -286,54 +257,34 @@ class WandbServer:
         names = {key for row in run.history for key in row}
         return {"lastStep": last, "sets": [], "keys": {name: {"typeCounts": []} for name in names}}
 
-    def _bucket(self, run: Received) -> dict[str, Any]:
+    def _node(self, run: Received) -> dict[str, Any]:
+        """A run, with all that any query asks of one."""
         history = run.lines.get("wandb-history.jsonl", {})
         events = run.lines.get("wandb-events.jsonl", {})
         return {
-            "id": base64.b64encode(f"Run:v1:{run.id}".encode()).decode(),
-            "name": run.id,
-            "displayName": run.name,
-            "description": None,
-            "sweepName": None,
-            "tags": [],
-            "notes": None,
-            "config": json.dumps(run.config),
-            "summaryMetrics": json.dumps(run.summary),
-            "logLineCount": len(run.lines.get("output.log", {})),
-            "historyLineCount": len(history),
-            "eventsLineCount": len(events),
-            "wandbConfig": json.dumps({"t": 1}),
-            "historyTail": json.dumps([history[max(history)]] if history else []),
-            "eventsTail": json.dumps([events[max(events)]] if events else []),
-            "project": {
-                "id": "UHJvamVjdDox",
-                "name": run.project,
-                "entity": {"id": "x", "name": run.entity},
-            },
-        }
-
-    def _node(self, run: Received) -> dict[str, Any]:
-        return {
+            **dict.fromkeys(("description", "sweepName", "notes", "commit")),
             "id": base64.b64encode(f"Run:v1:{run.id}".encode()).decode(),
             "name": run.id,
             "displayName": run.name,
             "state": run.state,
             "group": run.group,
-            "tags": list(run.tags),
-            "sweepName": None,
             "jobType": run.job_type,
-            "commit": None,
+            "tags": list(run.tags),
             "readOnly": True,
             "createdAt": "2026-03-07T09:30:00Z",
             "heartbeatAt": "2026-03-07T09:40:00Z",
-            "description": None,
-            "notes": None,
-            "projectId": "1",
             "config": json.dumps(run.config),
             "summaryMetrics": json.dumps(run.summary),
             "systemMetrics": "{}",
-            "historyLineCount": len(run.history),
+            "wandbConfig": json.dumps({"t": 1}),
+            "logLineCount": len(run.lines.get("output.log", {})),
+            "historyLineCount": len(history),
+            "eventsLineCount": len(events),
+            "historyTail": json.dumps([history[max(history)]] if history else []),
+            "eventsTail": json.dumps([events[max(events)]] if events else []),
             "historyKeys": self._history_keys(run),
+            "projectId": "1",
+            "project": {**PROJECT, "name": run.project, "entity": {"id": "x", "name": run.entity}},
             "user": {"name": ENTITY, "username": ENTITY},
         }
 

@@ -28,6 +28,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 import weakref
@@ -44,8 +45,10 @@ FORKS = sys.platform == "linux"
 
 RUNNER = ["q1lab.train.crew", "q1lab.train.series_members"]
 TORCH = ["labs.torch_import", "torch.utils.flop_counter"]
+WANDB = ["wandb", "wandb.apis.public"]
+PULL = "q1lab.train.weights_and_biases.pull_runs"
 
-WARM = {"labs.checks", "labs.probe", "labs.sample", "labs.train", "labs.loop"}
+WARM = {PULL, "labs.checks", "labs.probe", "labs.sample", "labs.train", "labs.loop"}
 WARM |= {"q1lab.train.runner", "fault_trainer.py", "fake_train.py", "fake_probe.py"}
 """The modules and scripts that begin so."""
 
@@ -136,7 +139,7 @@ class WarmChild(ForkedChild):
         try:
             text = json.dumps(order).encode()
             with _ASKING:
-                orders, _ = _server(_needs_torch(order))
+                orders = _server(_needed(order))
                 socket.send_fds(
                     orders, [struct.pack("I", len(text)) + text], [write_end, *descriptors]
                 )
@@ -176,31 +179,37 @@ BEGUN = -1
 """In place of a status: the child has begun."""
 
 
-def _needs_torch(order: dict[str, Any]) -> bool:
-    """A process of a hundred megabytes takes longer to fork, and to end."""
+def _needed(order: dict[str, Any]) -> tuple[str, ...]:
+    """What the child's server has imported beside the runner's modules: a process of a hundred
+    megabytes takes longer to fork, and to end."""
     environment = order["environment"]
     trainer = [Path(word).name for word in environment.get("Q1LAB_TRAINER", "").split()]
     starts = {Path(word).name for word in order["command"]}
     if "q1lab.train.runner" in starts:
         starts = {*trainer} or {"labs.train"}
-    if "fault_trainer.py" in starts:
-        return not json.loads(environment["FAULTS"]).get("fake")
-    return not starts & {"fake_train.py", "fake_probe.py", "labs.loop"}
+    if PULL in starts:
+        return (*WANDB,)
+    if "fault_trainer.py" in starts and not json.loads(environment["FAULTS"]).get("fake"):
+        return (*TORCH,)
+    light = {"fake_train.py", "fake_probe.py", "labs.loop", "fault_trainer.py"}
+    return () if starts & light else (*TORCH,)
 
 
 @functools.cache
-def _server(with_torch: bool) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """The socket that orders go to, and the server, which ends when nobody holds that socket."""
+def _server(modules: tuple[str, ...]) -> socket.socket:
+    """The socket that orders go to. The server ends when nobody holds that socket."""
     ours, its = socket.socketpair()
     with its:
         server = subprocess.Popen(
-            [sys.executable, "-P", __file__, str(its.fileno()), *(TORCH if with_torch else [])],
+            [sys.executable, "-P", __file__, str(its.fileno()), *modules],
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            env={k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "TMPDIR")},
             pass_fds=[its.fileno()],
         )
-    return ours, server
+    atexit.register(server.wait)
+    atexit.register(ours.close)  # the last that is registered is called first
+    return ours
 
 
 def serve(orders: socket.socket, modules: list[str]) -> None:
@@ -295,6 +304,7 @@ def _take_place(order: dict[str, Any], descriptors: list[int], news: int) -> Non
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["environment"])
+    tempfile.tempdir = None
     for number, (soft, hard) in order["limits"]:
         if resource.getrlimit(number) != (soft, hard):
             resource.setrlimit(number, (soft, hard))

@@ -21,9 +21,9 @@ from q1lab.judgment.tables import sources
 from q1lab.judgment.tables.readers import tfevents, wandb_run
 from q1lab.judgment.tables.readers.metrics_csv import SETTING
 from q1lab.judgment.tables.run_log import RunLog
-from tests.kit import outside_records
 from tests.kit.commands import q1lab
-from tests.kit.outside_records import FINAL
+from tests.tables import outside_records
+from tests.tables.outside_records import FINAL
 
 RECORDS = Path(__file__).parent / "records"
 MEAN = sum(FINAL["new"]) / 3 - sum(FINAL["base"]) / 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from q1lab.study.own_model.run_checks import CheckReport
 from q1lab.train import begin_study, launch, own_loop_draft, series_members, study_plan
 from tests.kit.commands import study_toml
 from tests.kit.comparisons import told
-from tests.kit.lab_home import finish, store_of_short_studies
+from tests.kit.lab_home import finish
 from tests.kit.plans import begin_one
 from tests.kit.waiting import wait_for
 
@@ -36,7 +36,13 @@ SMALL = Request("", preset="quick", overrides={"max_iters": "20"}, wandb="disabl
 NAMES = ("rmsnorm", "rope", "swiglu")
 
 
-store = pytest.fixture(store_of_short_studies)
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """When it is done with, every study that still trains is stopped."""
+    with Store() as opened:
+        yield opened
+    for study in studies.load_readable():
+        launch.stop_study(study)
 
 
 def request(**changes: Any) -> Request:

@@ -71,6 +71,7 @@ def refused(*words: str, code: int) -> str:
     return line
 
 
+@pytest.mark.cold
 def test_the_loop_of_the_week_is_judged_and_nothing_is_kept(
     server: WandbServer, home: Path
 ) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from q1lab.ground import paths
-from q1lab.journal.store import Store
+from q1lab.journal.acts import Body
+from q1lab.journal.store import Store, connect
 from q1lab.judgment import interim_analyses
 from q1lab.study import bundle, studies
 from tests.kit.bundles import (
@@ -24,12 +25,41 @@ from tests.kit.bundles import (
     edit,
     opened,
     plan_of,
-    reasons,
-    redeclared,
     sealed,
     verify,
 )
 from tests.kit.commands import q1lab
+
+
+def reasons(report: Mapping[str, Any]) -> set[str]:
+    return {refusal["reason"] for refusal in report["refused"]}
+
+
+def remade(change: Callable[[Body], Body | None]) -> None:
+    """Write the journal anew: each body as ``change`` has it, left out where it is None."""
+    db = connect(paths.database_file(), lambda: None)
+    bodies = [json.loads(text) for (text,) in db.execute("SELECT body FROM acts ORDER BY id")]
+    db.execute("DELETE FROM acts")
+    for body in bodies:
+        if (changed := change(body)) is not None:
+            db.execute("INSERT INTO acts (body) VALUES (?)", (json.dumps(changed),))
+    db.execute("PRAGMA user_version = 0")
+    db.close()
+
+
+def redeclared(study: str, **changes: Any) -> None:
+    """Change a plan, and what the journal says that it declared."""
+    plan = json.loads((paths.study_dir(study) / "study.json").read_text()) | changes
+    (paths.study_dir(study) / "study.json").write_text(json.dumps(plan))
+    now = studies.load(study)
+
+    def change(body: Body) -> Body:
+        if body["act"] != "begin" or body["plan"]["id"] != study:
+            return body
+        return {**body, "plan": now.to_dict()}
+
+    remade(change)
+
 
 pytestmark = pytest.mark.sample
 

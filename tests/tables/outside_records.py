@@ -1,7 +1,7 @@
 """Runs as the libraries that people train with write them down: six runs of two arms with the same
 numbers in every form. tests/tables/records holds what they wrote, and says by which versions:
 
-    python -m tests.kit.outside_records tests/tables/records
+    python -m tests.tables.outside_records tests/tables/records
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def wandb_run(folder: Path, arm: str, seed: int, final: float, end: str = "finis
     """One offline run, in a process of its own: ``end`` is ``finish``, ``fail`` or ``kill``."""
     words = [str(folder), arm, str(seed), str(final), end]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.kit.outside_records", "--wandb", *words],
+        [sys.executable, "-m", "tests.tables.outside_records", "--wandb", *words],
         env={**os.environ, **OFFLINE},
         capture_output=True,
         text=True,
