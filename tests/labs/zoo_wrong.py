@@ -341,7 +341,7 @@ LOSS = [
         ),
     ),
     names(
-        "targets are smoothed",
+        "label_smoothing=0.1",
         Case(
             "labels are smoothed",
             "baseline",
