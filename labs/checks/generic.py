@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,10 @@ from labs.torch_private import leaves
 def interface(s: Subject) -> str:
     callable_as_trained(s)
     if deaf := loading.deaf_to(s.build, SIZES):
-        lost = f": {lost_layers(s)}" if "n_layer" in deaf else ""
+        lost = (
+            ": build a new block for each layer, in nn.ModuleList(Block(config) for _ in "
+            "range(config.n_layer))"
+        ) * ("n_layer" in deaf)
         raise Wrong(f"""whatever {" and ".join(deaf)} GPTConfig is given, the model stays the
             same{lost}""")
     for bias in (True, False):
@@ -155,24 +157,6 @@ def other_loss(model: nn.Module, x: Tensor, y: Tensor) -> str:
     return f"each target counts {each:.3g} times{smoothed}"
 
 
-def lost_layers(s: Subject) -> str:
-    """Say why more layers make no more parameters: one block that is called again and again, or
-    blocks that the model does not know."""
-
-    def calls(layers: int) -> int:
-        called_layers: list[object] = []
-        model = s.build(n_layer=layers)
-        for module in model.modules():
-            module.register_forward_hook(lambda *_: called_layers.append(None))
-        model(tokens(), tokens())
-        return len(called_layers)
-
-    if calls(LAYERS + 1) > calls(LAYERS):
-        return """one and the same block is called for every layer; build a new one for each,
-            nn.ModuleList(Block(config) for _ in range(config.n_layer))"""
-    return "are its layers in nn.ModuleList?"
-
-
 def callable_as_trained(s: Subject) -> None:
     """Raise when the file's signatures don't take GPT(GPTConfig(sizes)), forward(idx, targets) and
     forward(idx): Wrong for a missing size, TypeError with the cure for anything else."""
@@ -211,12 +195,11 @@ def start(s: Subject) -> str:
             the tied embedding's""")
     if loss - even <= 0.5:  # logits of unit variance are 0.5 above
         return seen
-    if baseline_too(s, lambda reference: start_loss(reference) - even > 0.5):
-        return f"{seen}; the baseline starts as high"
     return another_kind(f"""the first weights are larger than GPT-2's (0.02), so the loss starts
-        at {seen}; a second difference, unless the baseline has them too""")
+        at {seen}{SECOND}""")
 
 
+SECOND = "; a second difference, unless the baseline has it too"
 START_VOCAB = 65
 
 
@@ -341,7 +324,7 @@ def context(s: Subject) -> str:
         return f"every position answers to itself and to all before it, up to {LONG} tokens"
     narrow = sorted({index // H for index, length in enumerate(reaches) if length == reach})
     return another_kind(f"""a window: layer {", ".join(map(str, narrow))} reaches {reach} tokens
-        and no further back; a second difference, unless the baseline has it too""")
+        and no further back{SECOND}""")
 
 
 def window(head: Head, index: int) -> int:
@@ -393,9 +376,9 @@ def residual(s: Subject) -> str:
         if not reading.norm:
             raise Wrong(f"{reading.name} reads the stream without a norm")
     seen = f"{len(stream.readings) - 1} sublayers in {LAYERS} layers, each added once"
-    if stream.parallel and not baseline_too(s, lambda reference: reference.stream.parallel):
+    if stream.parallel:
         return Warned(f"""{seen}; attention and feed-forward layer side by side, as in GPT-J and
-            PaLM: a second difference, unless the baseline has it too""")
+            PaLM{SECOND}""")
     return f"{seen} to what it read"
 
 
@@ -799,13 +782,6 @@ def baseline(s: Subject) -> tuple[str, Subject]:
         return "q1lab's baseline", own_baseline()
     name, file = s.source
     return name, s.once("source", lambda: Subject(loading.load(file), file))
-
-
-def baseline_too(s: Subject, has: Callable[[Subject], bool]) -> bool:
-    """True if a file's own baseline is known and has a trait, too: it is then no difference."""
-    with contextlib.suppress(Exception):  # what goes wrong there is not this file's fault
-        return s.source is not None and has(baseline(s)[1])
-    return False
 
 
 @functools.cache

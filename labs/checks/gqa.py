@@ -14,7 +14,7 @@ import torch
 
 from labs.checks.generic import baseline, check_attention, heads_by_layer
 from labs.checks.property_check import NotJudged, Warned, Wrong, change, check
-from labs.checks.subject import WIDE, H, Subject, number, tokens
+from labs.checks.subject import WIDE, H, Subject, number
 from labs.checks.trace import Head, alike_values, first_alike
 
 
@@ -44,9 +44,6 @@ def groups(s: Subject) -> str:
         return seen
     for n_kv in (H, 1):
         judge_setting(s, n_kv)
-    if remainder_is_taken(s):
-        return Warned(f"""{seen}; {H} heads with {s.kv_field}=3 are accepted: some groups are
-            larger then""")
     return seen
 
 
@@ -97,15 +94,6 @@ def judge_setting(s: Subject, n_kv: int) -> None:
                     not {n_kv}, in layer {layer}""")
     with contextlib.suppress(NotJudged):
         check_attention(trace)
-
-
-def remainder_is_taken(s: Subject) -> bool:
-    """True if a number of groups that does not divide the heads runs, and is something else than
-    GQA."""
-    with contextlib.suppress(Exception):  # any refusal will do
-        s.build(**{str(s.kv_field): 3})(tokens(), tokens())
-        return True
-    return False
 
 
 def deaf_field(s: Subject) -> str:

@@ -9,11 +9,9 @@ file keeps its axes.
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import inspect
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from labs import loading
 from labs.checks import stream, trace
@@ -152,19 +149,11 @@ class Subject:
         key = ("shared", *sorted(sizes.items()))
         return self.once(key, lambda: self.shaken(**sizes))
 
-    def undrawn(self, *, zero: bool = False, **sizes: Any) -> nn.Module:
-        """A model whose weights are not drawn, to be counted or shaken (``zero``)."""
-        try:
-            with Undrawn(zero):
-                return self.build(**sizes)
-        except Exception:  # it computes with its weights while it is built
-            return self.build(**sizes)
-
     def n_params(self, **sizes: Any) -> int:
-        """The number of parameters of a model of these sizes. The model is built for real, which is
-        quicker than a first use of "meta"."""
+        """The number of parameters of a model of these sizes. The model is built for real: a first
+        use of "meta" takes longer."""
         key = ("n_params", *sorted(sizes.items()))
-        return self.once(key, lambda: sum(p.numel() for p in self.undrawn(**sizes).parameters()))
+        return self.once(key, lambda: sum(p.numel() for p in self.build(**sizes).parameters()))
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """make(), the first time; its result again, later."""
@@ -213,35 +202,6 @@ class Subject:
         return stream.Stream(self.small, LAYERS)
 
 
-class Undrawn(TorchFunctionMode):
-    """While active, parameters are not drawn, which would take the longest of a wide model. They
-    start at 0, or where they are only counted they are left as they lie in memory.
-
-    Some code draws until all values fit (trunc_normal_, into tensors beside the parameter): other
-    tensors are drawn, and so is a parameter that is drawn again and again.
-    """
-
-    MOST = 8
-    """Draws of one parameter that are left out: nn.Linear's, the file's, one for its layer."""
-
-    def __init__(self, zero: bool = False) -> None:
-        super().__init__()
-        self.zero = zero
-        self.draws: Counter[int] = Counter()
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if getattr(func, "__name__", "") in ("normal_", "uniform_", "kaiming_uniform_"):
-            weight = kwargs["tensor"] if "tensor" in kwargs else args[0]
-            self.draws[id(weight)] += 1
-            if isinstance(weight, nn.Parameter) and self.draws[id(weight)] <= self.MOST:
-                with torch.no_grad():
-                    return torch.Tensor.zero_(weight) if self.zero else weight
-        return func(*args, **kwargs)
-
-
 def seed_draws(seed: int) -> None:
     """Seed what models draw, which are on the processor. For devices that were not used yet,
     torch.manual_seed notes each time who asks: a third of what it costs to build a small model."""
@@ -285,11 +245,6 @@ def apart(a: Tensor, b: Tensor) -> float:
     """The largest difference of two tensors, as a share of the spread of the first."""
     spread = a.detach().float().std().item() or 1.0
     return (a.detach().float() - b.detach().float()).abs().max().item() / spread
-
-
-def twin(model: nn.Module) -> nn.Module:
-    """A copy of a model or module in float64 where that works, else in float32."""
-    return copy.deepcopy(model).double()
 
 
 def number(n: float) -> str:

@@ -79,7 +79,7 @@ OTHER_KINDS = {
     "Swish with β": Case("a learned β", "swiglu", edits=(
         ("mlp", "        self.drop =", "        self.beta = nn.Parameter(torch.ones(hidden))\n        self.drop ="),
         ("mlp", "F.silu(self.gate(x))", "(lambda z: z * torch.sigmoid(self.beta * z))(self.gate(x))"))),
-    "also with bias=False in the config": Case("a bias in the gate", "swiglu", edits=(("mlp", "self.gate = nn.Linear(config.n_embd, hidden, bias=config.bias)", "self.gate = nn.Linear(config.n_embd, hidden)"),)),
+    "with biases although the config says bias=False": Case("a bias in the gate", "swiglu", edits=(("mlp", "self.gate = nn.Linear(config.n_embd, hidden, bias=config.bias)", "self.gate = nn.Linear(config.n_embd, hidden)"),)),
     "first weights are larger than GPT-2's": Case("logits of unit variance", "baseline", edits=(("first_weights", "0.02", "0.088"),)),
     "1024 hidden units at every width": Case("a fixed hidden size", "swiglu", edits=(("mlp", "int(8 * config.n_embd / 3)", "1024"),)),
 }  # fmt: skip
@@ -88,14 +88,7 @@ OTHER_KINDS = {
 DRAWN = "nn.init.normal_(p, std=0.02)"
 FIRST_WEIGHTS = {
     "cut off": "nn.init.trunc_normal_(p, std=0.02, a=-0.06, b=0.06)",
-    "cut off, of data": "nn.init.trunc_normal_(p.data, std=0.02, a=-0.06, b=0.06)",
-    "cut off at one side": "nn.init.trunc_normal_(p, std=0.02, a=-0.06, b=0.0)",
-    "Xavier's": "nn.init.xavier_uniform_(p)",
-    "Kaiming's": "nn.init.kaiming_normal_(p)",
-    "orthogonal": "nn.init.orthogonal_(p)",
-    "of data": "p.data.normal_(0.0, 0.02)",
     "drawn until they fit": "nn.init.normal_(p, std=0.02)\n                while not 0.01 < p.std() < 0.04:\n                    nn.init.normal_(p, std=0.02)",
-    "NumPy's": 'p.data.copy_(torch.from_numpy(__import__("numpy").random.default_rng(0).normal(0.0, 0.02, tuple(p.shape))))',
 }
 GAINS = """
         for p in self.parameters():
