@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from q1lab.week.syllabus import Action, Block, Fold, Part, Session, Step, Text, Week
+from q1lab.week.syllabus import IMPORTANCE, Action, Block, Fold, Part, Session, Step, Text, Week
 
 OVERVIEW = ":week"
 """The overview's id; a session's introduction is ``:a``. No part's id begins with a colon."""
@@ -46,7 +46,17 @@ def week_pages(week: Week) -> Iterator[WeekPage]:
             yield WeekPage(f":{session.id}", session.id.upper(), session.title, blocks, session)
         for part in session.parts:
             needed = _title_by_needed_step(week, part)
-            yield WeekPage(part.id, part.name, part.title, part.blocks, session, part, needed)
+            blocks = (*_longer_than_planned(part), *part.blocks)
+            yield WeekPage(part.id, part.name, part.title, blocks, session, part, needed)
+
+
+def _longer_than_planned(part: Part) -> Iterator[Block]:
+    """What to leave out where a part takes longer than its plan says."""
+    if part.allowance > part.minutes:
+        yield Text(
+            f"*Planned: {part.minutes} minutes; allow {part.allowance}. Short of time? Its steps "
+            f"with three dots take {part.minutes_of(IMPORTANCE[:1])}.*"
+        )
 
 
 def _title_by_needed_step(week: Week, page: Part) -> dict[str, str]:
@@ -73,7 +83,7 @@ def page_after(week: Week, page_id: str, by: int = 1) -> WeekPage | None:
 
 def _introduction(session: Session) -> Iterator[Block]:
     goal = f"**{session.goal}**" if session.goal else ""
-    when = f"*{session.when}.*" if session.when else ""
+    when = f"*{session.when_and_hours}.*" if session.when_and_hours else ""
     head = "\n\n".join(text for text in (goal, when, session.intro.strip()) if text)
     if head:
         yield Text(head)

@@ -71,7 +71,7 @@ def kpi_row(kpi: kpis.KpiRow) -> ListRow:
 def part_rows(week: Week, progress: Progress, training: bool) -> list[ListRow]:
     """The next step, then a row for each part: its bar is as long as the minutes planned for it,
     and full as far as its steps are done."""
-    longest = max((part.minutes for part in week.parts()), default=0)
+    longest = max((part.allowance for part in week.parts()), default=0)
     rows = [_part_row(part, progress, longest) for part in week.parts()]
     part, step = first_open(week, progress, training=training) if rows else (None, None)
     if part is not None and step is not None:
@@ -83,14 +83,14 @@ def part_rows(week: Week, progress: Progress, training: bool) -> list[ListRow]:
 def _part_row(part: Part, progress: Progress, longest: int) -> ListRow:
     count = progress.count([part])
     sign, share, spent, over = part_columns(part, progress)
-    minutes = f"{spent} of {part.minutes}" if spent else str(part.minutes)
+    minutes = f"{spent} of {part.allowance}" if spent else str(part.allowance)
     return ListRow(
         f"{sign} {part.name} {part.title}",
         f"{count.done} of {count.total} · {minutes} min",
         "$success" if count.finished else "",
         over,
         (part.id, None),
-        (share, (part.minutes or longest) / longest if longest else 1.0),
+        (share, (part.allowance or longest) / longest if longest else 1.0),
     )
 
 

@@ -152,10 +152,10 @@ class WeekApp(BaseApp):
         if part is not None and 0 <= step <= GAP:
             before = self._spent(part)
             self._fresh += step
-            if before < part.minutes * 60 <= before + step:
+            if before < part.allowance * 60 <= before + step:
                 if self.setup.config.bell:
                     self.bell()
-                said = f"The {part.minutes} minutes of {part.name} are spent. The clock goes on."
+                said = f"The {part.allowance} minutes of {part.name} are spent. The clock goes on."
                 self.notify(said, timeout=20)
             if self._fresh >= KEEP:
                 self.keep_time()
@@ -186,14 +186,14 @@ class WeekApp(BaseApp):
         if part is None or not (self.setup.config.week or self.running_part):
             self.clock_line = ("", "")
             return
-        left, running = part.minutes * 60 - self._spent(part), self.timed_part == part.id
-        if not part.minutes:
+        left, running = part.allowance * 60 - self._spent(part), self.timed_part == part.id
+        if not part.allowance:
             words = f"{text_formats.minutes_seconds(-left)} spent"
         elif left < 0:
-            words = f"+{text_formats.minutes_seconds(-left)} over {part.minutes}"
+            words = f"+{text_formats.minutes_seconds(-left)} over {part.allowance}"
         else:
-            words = f"{text_formats.minutes_seconds(left)} left of {part.minutes}"
-        tone = "over" if left < 0 < part.minutes else "on" if running else "off"
+            words = f"{text_formats.minutes_seconds(left)} left of {part.allowance}"
+        tone = "over" if left < 0 < part.allowance else "on" if running else "off"
         self.clock_line = f"{part.name} {'▶' if running else '‖'} {words}", tone
 
     def _spent(self, part: Part) -> float:

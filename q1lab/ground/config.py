@@ -56,7 +56,7 @@ class Config:
     )
     """False for who came for the studies alone."""
     course: bool = option(
-        True, "true or false: you follow the twelve-week course, or came here by yourself"
+        False, "true or false: you follow the twelve-week course, or came here by yourself"
     )
     keymap: Mapping[str, str] = field(
         default_factory=dict,

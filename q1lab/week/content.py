@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,9 @@ def _read_week(
         for row in toml.pop("sessions"):
             intro, parts = _parts(shown(row.pop("file")), row["id"], root, used)
             sessions.append(Session(intro=intro, parts=parts, **_tuples(row)))
-        names["hours"] = partial(_hours, sessions)
+        every_part = [part for session in sessions for part in session.parts]
+        short = sum(part.minutes_of(IMPORTANCE[:1]) for part in every_part)
+        names |= {"hours": sum(s.hours for s in sessions), "short_hours": round(short / 60)}
         overview = toml.get("overview")
         glossary = shown(GLOSSARY) if (root / GLOSSARY).exists() else ""
         week = Week(
@@ -222,12 +224,6 @@ def _is_line_of(shown: str, source: str) -> bool:
 
 
 _RESULT = {"data": "corpus", "pairs": "count", "mean": "difference", "sd": "baseline_sd"}
-
-
-def _hours(sessions: Sequence[Session], *levels: str) -> int:
-    """The hours that the steps of these levels take, or all that are required."""
-    parts = (part for session in sessions for part in session.parts)
-    return round(sum(part.minutes_of(levels or IMPORTANCE[:2]) for part in parts) / 60)
 
 
 def _tuples(row: Mapping[str, Any]) -> dict[str, Any]:

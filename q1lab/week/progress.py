@@ -105,7 +105,7 @@ class Progress:
             sum(self.of(step.id).done for step in required),
             len(required),
             sum(self.spent(part.id) for part in parts),
-            sum(part.minutes for part in parts),
+            sum(part.allowance for part in parts),
         )
 
 

@@ -147,7 +147,7 @@ class Step:
 Block = Text | Fold | Step | Action
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """A stretch of a session: `minutes` is planned for it. `blocks` keeps text, steps and actions
     in order."""
@@ -168,10 +168,11 @@ class Part:
         """The checklist, in order."""
         return tuple(block for block in self.blocks if isinstance(block, Step))
 
-    @property
-    def estimate(self) -> int:
-        """The minutes that its text and its required steps take; may exceed the plan."""
-        return self.minutes_of(IMPORTANCE[:2])
+    @cached_property
+    def allowance(self) -> int:
+        """The minutes to allow: what its text and its required steps take, or the plan if that is
+        more; 0 without a plan."""
+        return max(self.minutes, self.minutes_of(IMPORTANCE[:2])) if self.minutes else 0
 
     def minutes_of(self, levels: Sequence[str]) -> int:
         """The minutes of the steps of these levels, with all text, folds included, but what stands
@@ -219,6 +220,17 @@ class Session:
     goal: str = ""
     when: str = ""
     output: tuple[str, ...] = ()
+
+    @property
+    def hours(self) -> int:
+        """The hours to allow, whole ones."""
+        return round(sum(part.allowance for part in self.parts) / 60)
+
+    @property
+    def when_and_hours(self) -> str:
+        """``Saturday morning, about 5 h``; empty where the week says neither."""
+        hours = f"about {self.hours} h" if self.hours else ""
+        return ", ".join(filter(None, (self.when, hours)))
 
 
 class Citation(NamedTuple):
@@ -349,13 +361,9 @@ class Week:
         return [term for _, term in sorted(used, key=lambda use: use[0])]
 
     @property
-    def minutes(self) -> int:
-        return sum(part.minutes for part in self.parts())
-
-    @property
-    def estimate(self) -> int:
-        """The minutes that its text and its required steps take."""
-        return sum(part.estimate for part in self.parts())
+    def hours(self) -> int:
+        """The hours to allow: the one number that every page gives."""
+        return sum(session.hours for session in self.sessions)
 
     @property
     def name(self) -> str:

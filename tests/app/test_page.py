@@ -515,4 +515,6 @@ async def test_a_part_that_takes_longer_than_planned_says_how_long() -> None:
         part = app.week.find_part("a1")
         assert part is not None
         shown = str(app.screen.query_one(PartLine).render())
-        assert f"of {part.minutes} min, allow {part.estimate}" in shown, shown
+        assert f"of {part.allowance} min" in shown, shown
+        assert part.allowance > part.minutes
+        assert f"Planned: {part.minutes} minutes; allow {part.allowance}." in words(app)

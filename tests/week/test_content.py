@@ -87,7 +87,7 @@ def test_texts_that_are_kept_follow_the_files(folder: Path, home: Path) -> None:
 def test_minutes_follow_one_rule(folder: Path) -> None:
     """150 words or ten lines of code are read in a minute, ten words of one's own are written in
     one, and a step's minutes are added; an optional step, and what stands below it, is left out."""
-    before = load_week(folder).sessions[0].parts[1]
+    before = load_week(folder).sessions[0].parts[1].minutes_of(("high", "normal"))
     fence = "```python\n" + "x = 1\n" * 30 + "```\n"
     edit(folder / "mix.md", "First.\n", f"{'word ' * 300}\n\n{fence}")
     edit(
@@ -98,7 +98,8 @@ def test_minutes_follow_one_rule(folder: Path) -> None:
     )
     content._read_week.cache_clear()
     after = load_week(folder).sessions[0].parts[1]
-    assert after.estimate == before.estimate + 2 + 3 + 4 + 2
+    assert after.minutes_of(("high", "normal")) == before + 2 + 3 + 4 + 2
+    assert after.allowance == max(after.minutes, before + 2 + 3 + 4 + 2)
 
 
 def test_a_name_that_the_week_has_not_is_its_default(folder: Path) -> None:

@@ -118,7 +118,8 @@ def test_an_experiment_says_how_to_read_its_result(week: Week) -> None:
 def test_minutes_add_up(week: Week) -> None:
     """The plan is the author's; the hours that the overview names are those of the rule."""
     overview = "\n".join(map(block_text, week.overview))
-    assert f"plan on {round(week.estimate / 60)} hours" in overview, week.estimate
+    assert f"plan on {week.hours} hours" in overview
+    assert week.hours == sum(session.hours for session in week.sessions)
     for session in week.sessions:
         assert sum(part.minutes for part in session.parts) == session.minutes
     for part in week.parts():

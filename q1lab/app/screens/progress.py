@@ -21,7 +21,7 @@ from q1lab.app.screens.pick_one import PickScreen
 from q1lab.app.screens.week_page import WeekScreen
 from q1lab.app.snapshot import Snapshot
 from q1lab.app.widgets.titled_rows import ListRow, TitledRows
-from q1lab.app.widgets.week_tree import spent_of_planned
+from q1lab.app.widgets.week_tree import spent_of_hours
 from q1lab.journal.store import Store
 from q1lab.week import progress as domain
 from q1lab.week.lists import artifacts, papers
@@ -78,8 +78,7 @@ class ProgressScreen(MainScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         week, done = self.q1.week, snapshot.progress
-        total = done.count(week.parts())
-        self.query_one("#minutes").border_subtitle = spent_of_planned(total)
+        self.query_one("#minutes").border_subtitle = spent_of_hours(week, done)
         filled: dict[str, Iterable[ListRow]] = {
             "minutes": rows.part_rows(week, done, snapshot.training is not None),
             "again": rows.recall_rows(week, done),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,7 @@ from q1lab.app.week_app import WeekApp
 from q1lab.ground import config
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import absolute_path, os_reason
-from q1lab.ground.text_formats import hours_minutes
-from q1lab.week import content
 from q1lab.week import progress as domain
-from q1lab.week.syllabus import Week
 
 NEW = "transformer-from-scratch"
 """The name offered for a new repository."""
@@ -70,7 +66,7 @@ class WelcomeScreen(FormScreen):
     other = "A first verdict in a minute"
 
     def __init__(self, app: WeekApp) -> None:
-        self.week = _first_week(app)
+        self.week = app.week
         repo = str(app.config.repo or repository_to_offer(app.setup.cwd))
         field = Field("repo", "your repo", repo, "folder of your git repository")
         title = f"q1lab · {self.week.name}"
@@ -80,7 +76,8 @@ class WelcomeScreen(FormScreen):
 
     def body(self) -> ComposeResult:
         yield Static(Content.styled(self.week.title, "bold $primary"))
-        yield Static(self.week.goal, markup=False)
+        hours = f" Plan on {self.week.hours} hours." if self.week.hours else ""
+        yield Static(self.week.goal + hours, markup=False)
         yield Static(self._glance(tight=self.app.size.height < 24), id="glance")
         yield from super().body()
 
@@ -88,14 +85,10 @@ class WelcomeScreen(FormScreen):
         """The sessions: what is done in each, and when, where there is room for that."""
         lines = []
         for session in self.week.sessions:
-            minutes = [part.minutes for part in session.parts if part.minutes]
-            parts = session.when or (hours_minutes(sum(minutes)) if minutes else "")
-            if minutes and self.app.size.width >= 72:
-                parts += ": " + " + ".join(str(count) for count in minutes) + " min"
             name = (f"{session.id.upper()}  ", "bold $primary")
             lines.append(Content.assemble(name, (session.title, "bold")))
             if not tight:
-                lines.append(Content.assemble(("   " + parts, "$muted")))
+                lines.append(Content.assemble(("   " + session.when_and_hours, "$muted")))
         return Content("\n").join(lines)
 
     def do_other(self) -> None:
@@ -114,12 +107,3 @@ class WelcomeScreen(FormScreen):
                 config.save_setting("repo", str(folder))
                 app.config = replace(app.config, repo=folder)
         return super().dismiss(result)
-
-
-def _first_week(app: WeekApp) -> Week:
-    """The week. At a first start the learner hasn't said yet whether they follow the course, so it
-    is the week on its own, which is true for everyone."""
-    if "welcomed" not in app.snapshot.progress.settings:
-        with contextlib.suppress(Problem):
-            return content.load_week(app.setup.week.root, course=False)
-    return app.week

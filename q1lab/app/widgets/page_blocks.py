@@ -355,7 +355,7 @@ class NextPiece(Piece):
         """``A2 · Read the paper, 90 min``."""
         page = self.page
         words = " · ".join(part for part in (page.name, page.title) if part)
-        minutes = f", {page.part.minutes} min" if page.part and page.part.minutes else ""
+        minutes = f", {page.part.allowance} min" if page.part and page.part.allowance else ""
         return printable(words + minutes)
 
     @property

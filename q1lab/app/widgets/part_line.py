@@ -1,9 +1,7 @@
 """The line above a part's text: its title whole, then as much as there is room for of its place in
-the session, steps done, and minutes spent of minutes planned."""
+the session, steps done, and minutes spent of those to allow."""
 
 from __future__ import annotations
-
-from operator import attrgetter
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -12,7 +10,6 @@ from textual.widget import Widget
 
 from q1lab.app.pages import WeekPage
 from q1lab.app.widgets.week_tree import left_right_line
-from q1lab.ground.text_formats import hours_minutes
 from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Week
 
@@ -27,20 +24,18 @@ class PartLine(Widget):
         title = f"{page.name} · {page.title}" if page.name else page.title
         if page.part is None or page.session is None:
             parts = page.session.parts if page.session else tuple(week.parts())
-            planned, needed = (sum(map(attrgetter(n), parts)) for n in ("minutes", "estimate"))
-            counts = f"{len(parts)} parts · {hours_minutes(planned)} planned"
-            allowed = f"{counts}, allow {hours_minutes(needed)}" if needed > planned > 0 else counts
-            self.values = (title, (allowed, counts, ""), False)
+            planned = page.session.hours if page.session else week.hours
+            counts = f"{len(parts)} parts"
+            hours = f" · plan on {planned} hours" if planned else ""
+            self.values = (title, (counts + hours, counts, ""), False)
             return
         count = progress.count([page.part])
         ids = [part.id for part in page.session.parts]
         done = f"{count.done} of {count.total} done"
-        of = f" of {page.part.minutes}" if page.part.minutes else ""
+        of = f" of {page.part.allowance}" if page.part.allowance else ""
         spent = f"{done} · {round(count.seconds / 60)}{of} min"
-        is_longer = page.part.estimate > page.part.minutes > 0
-        allowed = f"{spent}, allow {page.part.estimate}" if is_longer else spent
         place = f"part {ids.index(page.part.id) + 1} of {len(ids)}"
-        self.values = (title, (f"{place} · {allowed}", allowed, spent, done, ""), count.finished)
+        self.values = (title, (f"{place} · {spent}", spent, done, ""), count.finished)
 
     def render(self) -> Content:
         title, lengths, done = self.values

@@ -19,7 +19,7 @@ from q1lab.app.widgets.choice_list import WALK, RefilledList
 from q1lab.ground.files import printable
 from q1lab.ground.terminal_cells import cut_cells
 from q1lab.ground.text_formats import hours_minutes
-from q1lab.week.progress import Progress, StepCount
+from q1lab.week.progress import Progress
 from q1lab.week.syllabus import Part, Step, Week
 
 
@@ -43,19 +43,19 @@ def part_columns(part: Part, progress: Progress) -> tuple[str, float, int, str]:
     count = progress.count([part])
     sign = "✓" if count.finished else "◦" if count.done else "·"
     spent = round(count.seconds / 60)
-    over = "$warning" if spent > part.minutes > 0 else "$muted"
+    over = "$warning" if spent > part.allowance > 0 else "$muted"
     return sign, count.done / max(1, count.total), spent, over
 
 
-def spent_of_planned(count: StepCount) -> str:
-    """``1 h 56 min of 10 h 25 min``: the time spent, of that planned; a week may have no plan."""
-    planned = f" of {hours_minutes(count.minutes)}" if count.minutes else ""
-    return hours_minutes(count.seconds / 60) + planned
+def spent_of_hours(week: Week, progress: Progress) -> str:
+    """``1 h 56 min of 13 h``: the time spent, of the hours to allow; a week may have no plan."""
+    allowed = f" of {week.hours} h" if week.hours else ""
+    return hours_minutes(progress.count(week.parts()).seconds / 60) + allowed
 
 
 def minutes_words(part: Part, spent: int) -> str:
-    """``104/90``: minutes spent of those planned; a part may have no plan."""
-    return f"{spent}/{part.minutes}" if spent and part.minutes else str(spent or part.minutes or "")
+    """``104/90``: minutes spent of those to allow; a part may have no plan."""
+    return "/".join(str(minutes) for minutes in (spent, part.allowance) if minutes)
 
 
 def _step(step: Step, progress: Progress, width: int) -> Content:
@@ -91,9 +91,8 @@ class WeekTree(RefilledList):
         width = self.room
         if width <= 0:
             return
-        total = progress.count(week.parts())
         self.border_title = week.name
-        self.border_subtitle = spent_of_planned(total)
+        self.border_subtitle = spent_of_hours(week, progress)
         minutes = (minutes_words(part, part_columns(part, progress)[2]) for part in week.parts())
         self._column = max(map(len, minutes), default=0) + (2 if timed else 0)
         shown = {

@@ -64,6 +64,7 @@ def main() -> None:
     git(repo, "commit", "-q", "-m", "begin")
 
     # Session A: choose, read, sketch, predict.
+    q1lab(repo, "config", "course", "true")
     work(script, "a")
     q1lab(repo, "modification")
     q1lab(repo, "paper", "add", "Primer", "--link", "https://arxiv.org/abs/2109.08668", "--done")
