@@ -150,7 +150,7 @@ def stored() -> progress.Progress:
 def test_a_killed_app_opens_at_the_page_that_was_open(start: Callable[..., Terminal]) -> None:
     welcomed()
     first = start()
-    first.sees("left of 15")
+    first.sees("left of 30")
     first.press("n")
     first.sees("A2 · Read")
     first.until(lambda: stored().settings.get("place") == "a2", "the page on disk")
@@ -196,7 +196,7 @@ def test_it_leaves_the_terminal_as_it_was(start: Callable[..., Terminal]) -> Non
 def test_without_color_everything_can_be_read(start: Callable[..., Terminal], name: str) -> None:
     welcomed(some_progress)
     app = start(**{name: "1"})
-    app.sees("1 Study", "A2 · Read the paper", "✓", "+14:00 over 90")
+    app.sees("1 Study", "A2 · Read the paper", "✓", "3:00 left of 107")
 
 
 def until_the_paragraph(store: Store, week: Week) -> None:

@@ -27,13 +27,13 @@ def run_for(app: Q1Lab, clocks: FakeClocks, total: int) -> None:
 async def test_it_counts_down_pauses_and_keeps_the_time() -> None:
     clocks = FakeClocks()
     async with running(clocks=clocks, size=(100, 30)) as (app, pilot):
-        assert app.clock_line == ("A1 ‖ 15:00 left of 15", "off")
+        assert app.clock_line == ("A1 ‖ 30:00 left of 30", "off")
         await pilot.press("T")
         run_for(app, clocks, 61)
-        assert app.clock_line == ("A1 ▶ 13:59 left of 15", "on")
+        assert app.clock_line == ("A1 ▶ 28:59 left of 30", "on")
         await pilot.press("T")
         await settled(pilot)
-        assert app.clock_line == ("A1 ‖ 13:59 left of 15", "off")
+        assert app.clock_line == ("A1 ‖ 28:59 left of 30", "off")
         assert seconds() == 61
 
 
@@ -57,12 +57,12 @@ async def test_it_counts_for_a_part_while_that_part_is_open() -> None:
 
 async def test_past_the_budget_it_goes_on_in_another_tone_and_says_so_once() -> None:
     clocks = FakeClocks()
-    fill = lambda store, week: learner_tables.credit_seconds(store, week.label, {"a1": 899})  # noqa: E731
+    fill = lambda store, week: learner_tables.credit_seconds(store, week.label, {"a1": 1799})  # noqa: E731
     async with running(fill, clocks=clocks, size=(100, 30)) as (app, pilot):
         await pilot.press("T")
         run_for(app, clocks, 6)
         await pilot.pause()
-        assert app.clock_line == ("A1 ▶ +0:05 over 15", "over")
+        assert app.clock_line == ("A1 ▶ +0:05 over 30", "over")
         assert "are spent" in words(app)
 
 
