@@ -287,7 +287,7 @@ def test_an_app_that_is_continued_reads_its_terminal_once(
         app.quiet()
     assert len([*threads.iterdir()]) <= before, "two threads share the keys between them"
     app.press("4")
-    app.sees("KPIs")
+    app.sees("Counts against targets")
     assert os.waitstatus_to_exitcode(app.end(signal.SIGHUP)) == 128 + signal.SIGHUP
 
 
@@ -302,7 +302,7 @@ def test_signals_in_a_burst_leave_the_app_alive(start: Callable[..., Terminal]) 
         app.read(0.001)
     app.quiet()
     app.press("4")
-    app.sees("KPIs")
+    app.sees("Counts against targets")
     assert os.waitstatus_to_exitcode(app.end(signal.SIGINT)) == 128 + signal.SIGINT
 
 
