@@ -284,11 +284,6 @@ def test_what_a_killed_viewer_asked_ends_with_it(
         for pid in marked(mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    figures(
-        f"q1lab is killed while it {kind}s a model that loops",
-        "the child process ends with it",
-        "0 processes left",
-    )
 
 
 @needs_proc
@@ -306,9 +301,6 @@ def test_an_upload_ends_with_the_sync_that_asked(
         asker.kill()
         asker.wait()
         wait_for(lambda: not marked(f"ORPHAN={tmp_path}"), seconds=30)
-    figures(
-        "q1lab is killed while it uploads", "the child process ends with it", "0 processes left"
-    )
 
 
 @needs_proc

@@ -203,7 +203,6 @@ def test_study_names_never_lead_elsewhere(
         with pytest.raises(Problem):
             studies.load(name)
     assert sorted(home.rglob("*")) == before
-    figures("study names and paths that lead elsewhere", "refused", "0 followed")
 
 
 def test_the_trainer_itself_stays_inside(tmp_path: Path) -> None:

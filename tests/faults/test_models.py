@@ -125,11 +125,6 @@ def test_a_model_file_that(
     assert done.returncode in (1, 2)
     line = next(line for line in done.stderr.splitlines() if message in line)
     has_place = "mine.py:" in line
-    figures(
-        f"a model file that {kind}",
-        SURVIVED,
-        f"exit status {done.returncode}, {'file and line' if has_place else 'the model file'} named",
-    )
     assert has_place or kind == "ends the process"
     assert q1lab("status").returncode == 0
 
@@ -144,7 +139,6 @@ def test_a_model_file_that_loops_is_named_with_its_line(tmp_path: Path) -> None:
     }
     with pytest.raises(Problem) as raised:
         child_processes.ask_child(child_processes.probe_command(), question, seconds=12)
-    figures("a model file that loops", SURVIVED, "exit status 1, file and line named")
     assert str(raised.value).startswith(f"{file}:{line}: ")
     assert "loop" in str(raised.value)
 

@@ -21,7 +21,6 @@ from q1lab.ground.errors import Problem
 from q1lab.study import studies
 from tests.kit import wandb_study as lab
 from tests.kit.commands import q1lab
-from tests.kit.faults import figures
 from tests.kit.wandb_server import WandbServer
 
 pytestmark = pytest.mark.sample
@@ -72,7 +71,6 @@ def test_any_encoding_of_the_output_will_do(
         output += done.stdout + done.stderr
     # (click takes a terminal that claims ASCII for one that was set up wrongly, and writes UTF-8)
     output.decode("utf-8" if encoding == "ascii" else encoding)
-    figures(f"output in {encoding}", "no traceback", "6 commands, 0 tracebacks")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +87,6 @@ def test_an_argument_that_is_no_text_is_one_line(arguments: tuple[bytes, ...]) -
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert b"not UTF-8 text" in done.stderr
-    figures("arguments that are not valid text", ONE_LINE, "4 kinds, 0 tracebacks")
 
 
 def test_a_folder_that_is_no_text_is_one_line(
@@ -119,7 +116,6 @@ def test_what_somebody_typed_is_cut_in_the_message() -> None:
     shortened = shorten_message("rope-1: " + "w" * 5000 + " is too long; use a shorter name")
     assert shortened.startswith("rope-1: w")
     assert shortened.endswith("use a shorter name")
-    figures("30,000 letters typed", ONE_LINE, "3 kinds, 0 tracebacks")
 
 
 def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., None]) -> None:
@@ -142,11 +138,6 @@ def test_escape_sequences_do_not_reach_the_terminal(fake_trainer: Callable[..., 
         output += done.stdout + done.stderr
     for sign in ("\x1b", "\x07", "\x9b", "\u202e"):
         assert sign not in output.decode()
-    figures(
-        "escape sequences in a copied study and in a setting",
-        "no sequence reaches the terminal",
-        "5 commands, 0 reached it",
-    )
 
 
 def test_deep_toml_is_one_line() -> None:
@@ -154,7 +145,6 @@ def test_deep_toml_is_one_line() -> None:
     with pytest.raises(Problem, match="nested too deeply"):
         config.load_settings(env={})
     assert q1lab("config", code=None).returncode in (1, 2)
-    figures("TOML nested 50,000 deep", ONE_LINE, "0 tracebacks")
 
 
 # ── Markdown
@@ -214,11 +204,6 @@ def test_markdown_is_read_in_bounded_time(kind: str, tmp_path: Path) -> None:
     for read in readers:
         with processor(5):
             read()
-    figures(
-        "Markdown with 10,000 openings that are never closed",
-        "under 5 s of processor time each",
-        f"{len(ENDLESS)} kinds × {len(readers)} readers, 0 longer",
-    )
 
 
 # ── what libraries leave behind
@@ -237,7 +222,6 @@ def test_a_relay_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
         with lab.relay(study, env, "--sync") as child:
             assert child.wait(timeout=60) == 0
     assert list(folder.iterdir()) == []
-    figures("wandb's temporary files", "removed when the relay ends", "0 left")
 
 
 def test_a_copied_studys_wandb_settings_are_not_read(home: Path) -> None:

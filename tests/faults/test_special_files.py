@@ -38,7 +38,6 @@ from q1lab.study.events import last_event, read_new_events
 from q1lab.study.own_model.run_checks import run_checks
 from tests.kit import wandb_study as lab
 from tests.kit.commands import without_torch
-from tests.kit.faults import figures
 from tests.kit.places import ROOT
 from tests.kit.repos import begun, of_its_own
 
@@ -168,11 +167,6 @@ def test_every_reader_of_a_name_is_bounded(
         elif name == "netrc, for the client":
             assert isinstance(outcome, dict)
             assert outcome["NETRC"] == os.devnull
-    figures(
-        "a named pipe where a file is expected",
-        "one line, no waiting, bounded memory",
-        f"{len(readers)} readers, 0 waited",
-    )
 
 
 OTHER_READERS = {

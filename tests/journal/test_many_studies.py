@@ -17,7 +17,6 @@ from q1lab.journal import ingest_events, study_view
 from q1lab.journal.store import Store
 from q1lab.study import studies
 from tests.kit import lab_home
-from tests.kit.faults import figures
 
 
 def damage(name: str, **changes: Any) -> None:
@@ -93,11 +92,6 @@ def test_a_plan_that_says_nonsense_is_one_line_and_stops_no_other(
     assert reason in str(snapshot.studies[1].problem)
     assert snapshot.focus is not None
     assert snapshot.focus.row.id == "good-1", "the newest that can be read"
-    figures(
-        "a plan that can't be read",
-        "one marked line; the other studies keep working",
-        f"{len(NONSENSE)} kinds, 0 others stopped",
-    )
 
 
 def test_a_plan_that_is_right_again_is_read_again() -> None:

@@ -2,7 +2,7 @@
 
 Nothing here imports q1lab: test_from_scratch.py compares the two. Where q1lab has a short cut (a
 table, a noncentral distribution, an interpolation) this has the plain way: an integral over what is
-random, all resamples with their weights, every path of a simulation. A difference is modified −
+random, every path of a simulation. A difference is modified −
 baseline, in the metric's own sign.
 """
 
@@ -23,9 +23,8 @@ Arm = Mapping[int, float | None]
 Ends = tuple[float, float]
 
 FEWEST = 3  # seeds of a verdict
-ALL_RESAMPLES, RESAMPLES = 100_000, 9_999  # up to so many are all taken, and so many drawn beyond
-DRAWS = 20_000  # of this file, where q1lab draws, too
-FACTS = {"unpaired", "equal_pairs", "other_interval", "outlier"}
+FACTS = {"unpaired", "equal_pairs", "other_interval"}
+
 # ── two arms
 
 
@@ -45,8 +44,6 @@ class Figures:
     floor: Ends | None = None
     facts: set[str] = field(default_factory=set)
     """Of the keys in ``FACTS`` those that hold."""
-    outliers: dict[tuple[str, int], str] = field(default_factory=dict)
-    """(arm, seed) of a value far from all others → the verdict without it."""
     sd: float | None = None
     """The spread by which power is measured, and its degrees of freedom."""
     df: int = 0
@@ -99,7 +96,10 @@ def compare_arms(
         else:
             sign = -1 if higher_is_better else 1
             found.verdict = decide(found.ends, delta, sign)
-            _add_facts(found, base, mod, delta, sign)
+            other = found.welch if headline == "paired" else found.paired
+            claimed = other is not None and decide(other, delta, sign) in ("helps", "hurts")
+            if found.verdict == "cannot tell" and claimed:
+                found.facts.add("other_interval")
     zeros = sum(value == 0 for value in pairs.values())
     if has_seeds and 2 * zeros > len(pairs) and found.reason != "equal":
         found.facts.add("equal_pairs")
@@ -173,113 +173,6 @@ def _fill(found: Figures, base: dict[int, float], mod: dict[int, float], equal: 
         squares = np.var(a) * len(a) + np.var(b) * len(b)
         found.df = len(a) + len(b) - 2
         found.sd = math.sqrt(squares / found.df)
-
-
-def _add_facts(
-    found: Figures,
-    base: dict[int, float],
-    mod: dict[int, float],
-    delta: float | None,
-    sign: float,
-) -> None:
-    assert found.ends is not None
-    other = found.welch if found.headline == "paired" else found.paired
-    claims = ("helps", "hurts")
-    if found.verdict == "cannot tell" and other and decide(other, delta, sign) in claims:
-        found.facts.add("other_interval")
-    scale = max(map(abs, [*base.values(), *mod.values()]))
-    if found.headline == "paired":
-        samples = {"": {seed: mod[seed] - base[seed] for seed in base if seed in mod}}
-    else:
-        samples = {"baseline": base, "modified": mod}
-    for arm, sample in samples.items():
-        far = grubbs(sample, scale)
-        if far is None:
-            continue
-        found.facts.add("outlier")
-        left = [
-            {seed: value for seed, value in each.items() if seed != far or name == spared}
-            for name, each, spared in (
-                ("baseline", base, "baseline" if arm == "modified" else ""),
-                ("modified", mod, "modified" if arm == "baseline" else ""),
-            )
-        ]
-        without = compare_arms(
-            left[0],
-            left[1],
-            headline=found.headline,
-            higher_is_better=sign < 0,
-            level=found.level,
-            delta=delta,
-        )
-        found.outliers[arm, far] = without.verdict
-
-
-def grubbs(sample: Mapping[int, float], scale: float) -> int | None:
-    """The seed of the value that Grubbs's test at 1% calls an outlier; None if there is none, and
-    where the others are all equal."""
-    n = len(sample)
-    if n < FEWEST:
-        return None
-    values = np.array([*sample.values()])
-    far = int(np.abs(values - values.mean()).argmax())
-    if not varies(np.delete(values, far).tolist(), scale):
-        return None
-    t2 = float(stats.t.ppf(1 - 0.01 / (2 * n), n - 2)) ** 2
-    limit = (n - 1) / math.sqrt(n) * math.sqrt(t2 / (n - 2 + t2))
-    distance = abs(values[far] - values.mean()) / values.std(ddof=1)
-    return [*sample][far] if distance > limit else None
-
-
-# ── resampling
-
-
-@cache
-def _multisets(n: int) -> tuple[Any, Any]:
-    """Every multiset of n draws from n values, as counts, and in how many orders it comes."""
-    rows = []
-    for drawn in itertools.combinations_with_replacement(range(n), n):
-        rows.append(np.bincount(drawn, minlength=n))
-    counts = np.array(rows)
-    orders = math.factorial(n) / special.factorial(counts).prod(axis=1)
-    return counts, orders.round().astype(np.int64)
-
-
-def all_resamples(groups: Sequence[Sequence[float]]) -> tuple[int, Ends] | None:
-    """How many ways there are to resample, and the percentile interval of them all: the smallest
-    resampled differences that 2.5% and 97.5% do not exceed. None where there are too many."""
-    ways = math.prod(len(group) ** len(group) for group in groups)
-    if ways > ALL_RESAMPLES:
-        return None
-    drawn = [_multisets(len(group)) for group in groups]
-    means = [
-        counts @ np.array(group) / len(group)
-        for (counts, _), group in zip(drawn, groups, strict=True)
-    ]
-    weights = [orders for _, orders in drawn]
-    if len(groups) == 1:
-        values, weight = means[0], weights[0]
-    else:
-        values = (means[1][:, None] - means[0][None, :]).ravel()
-        weight = (weights[1][:, None] * weights[0][None, :]).ravel()
-    order = values.argsort()
-    share = weight[order].cumsum() / ways
-    low, high = (float(values[order][np.searchsorted(share, p)]) for p in (0.025, 0.975))
-    return ways, (low, high)
-
-
-def drawn_shares(groups: Sequence[Sequence[float]], ends: Ends, rng: np.random.Generator) -> Any:
-    """For each end of an interval: the shares of resamples that lie below it, and not above it."""
-    sums = []
-    for group in groups:
-        values = np.array(group)
-        sums.append(values[rng.integers(0, len(values), (DRAWS, len(values)))].mean(axis=1))
-    differences = sums[0] if len(groups) == 1 else sums[1] - sums[0]
-    near = 1e-12 * max(max(map(abs, group)) for group in groups)
-    return [
-        (float((differences < end - near).mean()), float((differences <= end + near).mean()))
-        for end in ends
-    ]
 
 
 # ── power
@@ -475,31 +368,6 @@ def measured_power(plan: Plan, known: float) -> float:
 
 
 # ── predictions
-
-
-def score(
-    direction: str,
-    size: float | None,
-    verdict: str,
-    mean: float | None,
-    ends: tuple[float, float] | None,
-) -> tuple[Any, ...]:
-    """The outcome of a prediction, the predicted difference, and how far off it was."""
-    signs = {"lower": -1.0, "higher": 1.0}
-    predicted = 0.0 if direction == "same" else None
-    if direction in signs and size is not None:
-        predicted = signs[direction] * size
-    found = None
-    if verdict in ("helps", "hurts"):
-        found = "lower" if mean is not None and mean < 0 else "higher"
-    elif verdict == "too small to matter":
-        found = "same"
-    outcome = "open" if found is None else ("hit" if found == direction else "miss")
-    if (found, outcome) == ("same", "miss"):
-        is_out = predicted is not None and ends is not None and not ends[0] <= predicted <= ends[1]
-        outcome = "miss" if is_out else "open"
-    off = None if predicted is None or mean is None else abs(predicted - mean)
-    return outcome, predicted, off
 
 
 def calibration(settled: Sequence[tuple[float, bool]]) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -46,8 +47,15 @@ def test_intervals_and_resampling(headline: Headline, n: int) -> None:
             method="percentile",
             rng=np.random.default_rng(20_260),
         ).bootstrap_distribution
-        ends = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
-        assert [result.bootstrap.low, result.bootstrap.high] == pytest.approx([*ends], rel=1e-9)
+    else:
+        drawn = [
+            np.array([*itertools.product(sample, repeat=n)]).mean(axis=1)
+            for sample in ([b - a] if headline == "paired" else [a, b])
+        ]
+        draws = drawn[0] if len(drawn) == 1 else np.subtract.outer(drawn[1], drawn[0]).ravel()
+        assert result.bootstrap.resamples == len(draws)
+    ends = np.quantile(draws, [0.025, 0.975], method="inverted_cdf")
+    assert [result.bootstrap.low, result.bootstrap.high] == pytest.approx([*ends], rel=1e-9)
 
 
 def test_a_comparison_does_not_import_it() -> None:
