@@ -16,7 +16,6 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint as checkpoint_of_torch
 
 from labs import attention, checkpoint, data, devices, flat, keyed, loading, report, train
-from q1lab.ground import paths
 from q1lab.judgment.intervals import Reason, analyze
 from tests.kit.tiny_study import (
     CONFIG,
@@ -263,10 +262,8 @@ def test_a_run_repeats_bit_for_bit_and_resumes_bit_for_bit(tmp_path: Path) -> No
 
 
 def test_the_baseline_against_a_copy_of_itself_differs_by_nothing(tmp_path: Path) -> None:
-    """What session B says of its ``same.py``: exactly 0 in each pair."""
-    guide = (paths.content_dir() / "session-b.md").read_text(encoding="utf-8")
-    (added,) = re.findall(r'(?m)^echo "(.+)" >> same\.py$', guide)
-    source = model_file("baseline").read_text() + added + "\n"
+    """A file that differs by a comment trains to the same losses, and gets no verdict."""
+    source = model_file("baseline").read_text() + "# the same\n"
     study = make_study(tmp_path, "same", [0, 1, 2], source=source)
     assert run_trainer(study) == 0
     base, same = (
@@ -277,8 +274,6 @@ def test_the_baseline_against_a_copy_of_itself_differs_by_nothing(tmp_path: Path
     assert len(set(base.values())) == 3, "the seeds differ"
     result = analyze(base, same, headline="paired")
     assert (result.verdict, result.reason) == ("no verdict", Reason.EQUAL)
-    text = " ".join(guide.split())
-    assert "Exactly 0 in each pair" in text
 
 
 def test_asked_to_stop_it_leaves_a_checkpoint(tmp_path: Path) -> None:

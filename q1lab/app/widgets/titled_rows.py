@@ -54,8 +54,8 @@ def render_row(row: ListRow, width: int, names: int, numbers: int) -> Content:
     full = max(1, round(length * (width - 2 if is_below else cells)))
     drawn = bar(share, full, row.tone or "$primary")
     if is_below:
-        left = left_right_line(row.left, "", width - cell_len(counts + dot + last), row.tone)
-        return Content.assemble(left, *values, "\n  ", *drawn)
+        left = left_right_line(row.left, "", width - 1 - cell_len(counts + dot + last), row.tone)
+        return Content.assemble(left, " ", *values, "\n  ", *drawn)
     left = left_right_line(row.left, "", width - cells - numbers - 2, row.tone)
     gap = " " * (numbers + cells - full + 1 - cell_len(row.right))
     return Content.assemble(left, " ", *drawn, gap, *values)
