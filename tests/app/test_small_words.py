@@ -52,7 +52,7 @@ def test_rows_with_bars_fit_their_width(width: int) -> None:
     )
     lines = render_row(row, width, 34, 29).plain.split("\n")
     assert max(map(len, lines)) <= width
-    assert lines[0].endswith(row.right if width > 20 else "…")
+    assert lines[0].endswith(f" {row.right}" if width > 20 else "…")
     assert len(lines) == (1 if width == 110 else 2), "it is below where it has no room"
     filled, empty = (lines[-1].count(cell) for cell in "━─")
     assert round(11 * filled / (filled + empty)) == 4

@@ -227,6 +227,8 @@ def test_set_turns_on_a_switch_that_is_off(tmp_path: Path) -> None:
     assert checked("--set", "late=true")[0] == 1
     report = run_checks(path, settings={"early": True})
     said(report, "GPTConfig has no field early of its own; there is relu, late")
+    plain = run_checks(write(tmp_path, baseline()), settings={"early": True})
+    said(plain, "GPTConfig has no field early of its own; there is none")
     for key, words in (("n_embd", "their own sizes"), ("relu", "KEY=VALUE")):
         setting = key if key == "relu" else f"{key}=8"
         run = CliRunner().invoke(

@@ -88,6 +88,7 @@ def test_in_a_pipe_it_is_plain_text_without_a_question(shipped: ShippedRuns) -> 
         assert sentence in flat(done.stdout)
     assert done.stdout.count("pair of seed") == 8
     assert done.stdout.count("●") == 6, "an interval after each pair from the third on"
+    assert "the 6 looks (interim analyses)" in flat(done.stdout)
     assert max(len(line) for line in done.stdout.splitlines() if "pair of seed" in line) <= 80
     verdict, *_ = Face(shipped.judge()).short().partition("\nEverything else")
     assert verdict in done.stdout
@@ -132,6 +133,8 @@ def test_a_study_that_would_have_stopped_is_said_to(shipped: ShippedRuns) -> Non
     low, high = design.interval_at(values[:after]) or (0, 0)
     assert low > 0 or high < 0
     assert f"would have stopped after {after} pairs" in demo_text.stop_sentence(shipped)
+    vars(shipped)["known_after"] = design.pairs[1]
+    assert demo_text.stop_sentence(shipped) == "", "it needed them all"
 
 
 async def test_the_welcome_shows_it_and_it_writes_nothing(tmp_path: Path) -> None:
