@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 from q1lab.ground.errors import FAILED, INTERRUPTED, NOTICES, STATUSES, Problem
 from q1lab.ground.files import os_reason, printable
+from q1lab.ground.secret_text import IN_ADDRESS
 
 BROKEN_PIPE = 128 + 13
 """The exit status when the reader of stdout has gone (`… | head -1`); shells report SIGPIPE so. It
@@ -121,8 +122,9 @@ def print_error(message: str) -> None:
 
 
 def in_one_line(message: str) -> str:
-    """A message as one line of printable text, at most ``MAX_MESSAGE`` characters long."""
-    return shorten_message(" ".join(printable(message).splitlines()))
+    """A message as one line of printable text, at most ``MAX_MESSAGE`` characters long, without the
+    logins of addresses."""
+    return shorten_message(IN_ADDRESS.sub("", " ".join(printable(message).splitlines())))
 
 
 MAX_WORD, MAX_MESSAGE = 400, 1600

@@ -19,7 +19,7 @@ from q1lab.documents.modification import Modification
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.journal.store import Store
 from q1lab.week.content import week_for
-from q1lab.week.lists import posts
+from q1lab.week.lists import entries, posts
 from q1lab.week.syllabus import Week
 
 TEMPLATE = "post.md.j2"
@@ -98,7 +98,8 @@ def count_empty_sections(store: Store, label: str) -> int:
 
 
 def gather_post(store: Store, week: Week, *, title: str | None = None) -> Post:
-    """The record of the draft as of now."""
+    """The record of the draft as of now. Problem for a title that can't be kept."""
+    title = title and entries.clean_title(title, "a post's title")
     record = modification.gather_modification(store, week)
     week = week_for(week, record.variant)
     post = posts.post_of_week(store, week.label)

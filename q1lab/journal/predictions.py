@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from q1lab.ground.errors import Problem
+from q1lab.ground.secret_text import refuse_secret
 from q1lab.journal import acts
 from q1lab.journal.store import Store
 from q1lab.judgment.prediction_score import DIRECTIONS, Score
@@ -81,7 +82,7 @@ def record_prediction(
             size=expected.size,
             matters=expected.matters,
             confidence=expected.confidence,
-            reasoning=expected.reasoning.strip(),
+            reasoning=refuse_secret(expected.reasoning.strip(), "the reason"),
         )
     prediction = newest_prediction(store, variant, week)
     assert prediction is not None

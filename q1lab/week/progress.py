@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from q1lab.ground.errors import Problem
+from q1lab.ground.secret_text import refuse_secret
 from q1lab.journal import learner_tables
 from q1lab.journal.store import Store
 from q1lab.week.content import week_for
@@ -245,6 +246,7 @@ def save_answer(store: Store, week: str, step_id: str, text: str) -> None:
             f"the answer has {len(text):,} characters, {MAX_ANSWER:,} at most",
             next="put it into a file",
         )
+    refuse_secret(text, "the answer")
     text = text.encode(errors="replace").decode()  # lone surrogates can't be stored
     store.add("answer", week=week, step=step_id, text=text if text.strip() else None)
 

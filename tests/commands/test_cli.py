@@ -144,6 +144,48 @@ def test_an_export_goes_to_standard_output(
 # ── a shell's own ways: completion, colors, a pager
 
 
+@pytest.mark.parametrize("login", ["alice:hidden-t0ken@", "hidden-t0ken@"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "paper add URL",
+        "paper add Title --link URL",
+        "paper add Title --notes URL",
+        "paper done URL",
+        "course artifact add repo Name --at URL",
+        "course artifact add repo URL",
+        "course kpi URL --actual 3",
+        "post --title URL --no-commit",
+        "post publish URL",
+        "post share hn URL",
+        "data URL",
+        "judge URL",
+        "compare URL",
+        "verify URL",
+        "restore URL",
+        "predict rope lower --size 0.1 --matters 0.1 --sure 70 --why URL",
+    ],
+)
+def test_the_password_of_an_address_is_neither_kept_nor_printed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, login: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    typed = words.replace("URL", f"https://{login}example.org/x").split()
+    done = q1lab(*typed, "--json", code=None) if typed[0] == "post" else q1lab(*typed, code=None)
+    assert done.returncode
+    kept = [file for file in (*home.rglob("*"), *tmp_path.rglob("*")) if file.is_file()]
+    said = [done.stdout, done.stderr, *(file.read_bytes().decode("latin-1") for file in kept)]
+    assert not [text for text in said if "hidden-t0ken" in text]
+
+
+def test_what_only_sounds_like_a_secret_is_kept(home: Path) -> None:
+    commit = "https://github.com/ada/lab/commit/" + "0123456789" * 4
+    for title in ("Token Merging: your ViT but faster", "mailto:ada.lovelace@example.org"):
+        q1lab("paper", "add", title)
+    q1lab("paper", "add", "A commit", "--link", commit)
+    q1lab("paper", "add", "A page", "--link", "https://medium.com/@ada/x")
+
+
 def completed(typed: str) -> list[str]:
     """The completions of a line, as click's script for bash asks for them."""
     words = typed.split(" ")

@@ -6,6 +6,7 @@ from typing import Any
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
+from q1lab.ground.secret_text import refuse_secret
 from q1lab.journal.store import Store
 from q1lab.week.lists import entries
 
@@ -20,6 +21,7 @@ def add_artifact(
     if kind not in ARTIFACT_KINDS:
         raise Problem(f"an artifact is one of {', '.join(ARTIFACT_KINDS)}, not {kind!r}")
     title = entries.clean_title(title, "an artifact's title")
+    refuse_secret(location or "", "the place")
     if location and "://" in location:
         entries.web_address(location)
     elif kind == "repo" and location and not expand_user(location).is_dir():

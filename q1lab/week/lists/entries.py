@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import printable
+from q1lab.ground.secret_text import refuse_secret
 from q1lab.journal.store import Store
 
 
@@ -36,7 +37,8 @@ def find_item(store: Store, table: str, which: str, listing: str) -> dict[str, A
 
 
 def web_address(url: str) -> str:
-    """``url`` when it is an http(s) address, else Problem."""
+    """``url`` when it is an http(s) address that holds no secret, else Problem."""
+    refuse_secret(url, "this address")
     try:
         parts = urlsplit(url)
         good = (
@@ -55,8 +57,6 @@ def web_address(url: str) -> str:
             f"{printable(url)!r} is not a web address",
             next="it looks like https://example.org/my-post",
         )
-    if parts.username or parts.password:
-        raise Problem("this address holds a user name or password", next="give it without")
     return url
 
 
@@ -72,9 +72,9 @@ def public_address(url: str) -> str:
 
 
 def clean_title(text: str, field: str) -> str:
-    """``text`` in one line of at most 300 characters; ``what`` names it in the Problem
-    otherwise."""
-    cleaned = " ".join(printable(text).split())
+    """``text`` in one line of at most 300 characters, without a secret; ``field`` names it in the
+    Problem otherwise."""
+    cleaned = refuse_secret(" ".join(printable(text).split()), field)
     if not cleaned:
         raise Problem(f"{field} can't be empty")
     if len(cleaned) > 300:

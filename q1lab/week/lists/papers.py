@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from q1lab.ground.errors import Problem
+from q1lab.ground.secret_text import refuse_secret
 from q1lab.journal.store import Store
 from q1lab.week.lists import entries
 
@@ -27,6 +28,7 @@ def add_paper(
     title = entries.clean_title(title, "a paper's title")
     if link:
         entries.web_address(link)
+    refuse_secret(notes, "the notes")
     with store.act() as record:
         if store.db.execute("SELECT 1 FROM papers WHERE title = ?", (title,)).fetchone():
             raise Problem(
@@ -47,6 +49,7 @@ def finish_paper(
     """Mark a paper, given by number or by (part of) its title, as read; returns it."""
     if depth is not None and depth not in DEPTHS:
         raise Problem(f"a paper is read {' or '.join(DEPTHS)}, not {depth!r}")
+    refuse_secret(notes or "", "the notes")
     with store.act() as record:
         row = entries.find_item(store, "papers", which, "q1lab paper")
         record("read", title=row["title"], depth=depth, notes=notes)
