@@ -14,7 +14,7 @@ from pathlib import Path
 from q1lab.documents import managed_regions
 from q1lab.documents.templates import Rendered
 from q1lab.ground import write_intents
-from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.errors import FAILED, Problem, notice
 from q1lab.ground.files import os_reason, prove_inside, read_bytes
 from q1lab.ground.git_repository import CommitResult, Repository
 from q1lab.ground.text_formats import plural
@@ -110,8 +110,11 @@ class Change:
                 dry_run=dry_run,
             )
         except BaseException:
-            if copy is not None and before == {path: read_document(path) for path in self.files}:
-                copy.unlink(missing_ok=True)  # there is nothing to go back to
+            if copy is not None:
+                if before == {path: read_document(path) for path in self.files}:
+                    copy.unlink(missing_ok=True)  # there is nothing to go back to
+                else:
+                    notice(f"{self.describe_paths(self.files)} as it was before: {copy}")
             raise
         saved = replace(saved, copy=copy)
         if self.after is not None and not dry_run:

@@ -27,6 +27,7 @@ from q1lab.journal.store import Store
 from q1lab.study.own_model import origin_line
 from q1lab.week.own_model import model_file
 from tests.kit.changes import CHANGES
+from tests.kit.commands import q1lab
 from tests.kit.faults import killed_at
 from tests.kit.places import MODELS, ROOT
 from tests.kit.repos import begun, git, of_its_own
@@ -335,8 +336,11 @@ def test_a_merge_that_a_hook_refused_is_committed_by_the_next_one(repo: Path) ->
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
-    assert "nothing was committed" in refused(merge, "rope.py", "--yes")
+    said = q1lab("merge", "rope.py", "--yes", code=1).stderr
+    assert "nothing was committed" in said
     assert "def apply_rotary_emb" in (repo / "model.py").read_text()
+    (copy,) = (paths.home() / "copies").iterdir()
+    assert f"model.py as it was before: {copy}" in said
     hook.unlink()
     record = json.loads(ok(merge, "rope.py", "--json").stdout)
     assert record["commit"] == git(repo, "rev-parse", "HEAD").strip()
