@@ -10,6 +10,7 @@ from typing import Any
 
 from q1lab.ground import json_records
 from q1lab.ground.errors import FAILED, Problem
+from q1lab.ground.text_formats import plural
 from q1lab.study.studies import ARMS, Study
 
 DECLARED_PARTS = ("seeds", "source", "data", "budget", "judged", "plan")
@@ -37,6 +38,13 @@ def refuse_changed_plan(declared: Study, study: Study) -> None:
     changed = changed_parts(declared, study)
     if "seeds" in changed and _has_grown(declared, study):
         changed.remove("seeds")
+    if changed == ["seeds"] and _has_grown(study, declared):
+        raise Problem(
+            f"{study.id}: this is the study before it was extended; the one on record has "
+            f"{plural(len(declared.runs) - len(study.runs), 'run')} more",
+            FAILED,
+            next="restore a later export of it, or this one under another name (--name)",
+        )
     if changed:
         raise Problem(
             f"{study.id}: its study.json was changed after it was declared ({', '.join(changed)})",
@@ -46,7 +54,7 @@ def refuse_changed_plan(declared: Study, study: Study) -> None:
 
 
 def _has_grown(declared: Study, study: Study) -> bool:
-    """True if a study has the declared seeds and more behind them: one more batch, or more in the
+    """True if ``study`` has the declared seeds and more behind them: one more batch, or more in the
     last batch."""
     *first, last = declared.design.batches
     now = study.design.batches

@@ -349,6 +349,27 @@ def test_a_study_as_one_file_or_folder_and_back(
     assert mode == {0}
 
 
+def test_an_archive_from_before_an_extension_is_called_older(
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = str(tmp_path / "a.zip")
+    assert main(["export", trained, archive]) == 0
+    assert main(["run", trained, "--seeds", "3", "--json"]) == 0
+    older = (
+        f"{trained}: this is the study before it was extended; the one on record has 2 runs more"
+    )
+    for is_here in (True, False):
+        capsys.readouterr()
+        assert main(["restore", archive]) == 1
+        said = capsys.readouterr().err
+        assert older in said
+        assert "changed" not in said
+        if is_here:
+            delete(trained)
+    assert main(["restore", archive, "--name", "before-1"]) == 0
+    assert len(studies.load("before-1").runs) == 4
+
+
 def test_a_folder_of_other_files_is_not_written_over(trained: str, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     assert main(["export", trained, str(tmp_path), "--overwrite"]) == 2
