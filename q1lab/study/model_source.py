@@ -45,7 +45,8 @@ class MissingImport:
 
     def __str__(self) -> str:
         used = f", used in {_lines(self.used_lines)}" if self.used_lines else ""
-        where = "lies beside this file" if self.is_beside else "is not installed"
+        apart = "is of its package" if self.module.startswith(".") else "is not installed"
+        where = "lies beside this file" if self.is_beside else apart
         if self.is_installable:
             where += (
                 f" (`pip install {self.module.split('.')[0]}`, in q1lab's environment, is enough)"
@@ -58,8 +59,9 @@ class ModelSource:
     """Facts that the source of a model file shows."""
 
     missing_imports: tuple[MissingImport, ...]
-    runs_from: int | None
-    """The first line that runs when the file is imported and is not part of the model."""
+    running: tuple[tuple[int, int], ...]
+    """The first and the last line of each statement that runs when the file is imported and is not
+    part of the model."""
     last_line_of_model: int | None
     config_class: str | None
     """The class that looks like the model's config; GPTConfig if there is one."""
@@ -71,7 +73,7 @@ class ModelSource:
     takes_targets: bool
     """True if the model's forward takes targets as its second argument."""
     own_words: tuple[str, ...]
-    """The fields of its config that the file's modules read and that nothing gives it."""
+    """The fields of its config that the file's modules read and that no class of it has."""
 
 
 def advice(text: str, path: Path) -> str:
@@ -96,21 +98,34 @@ def with_advice(message: str, path: Path) -> str:
         text = read_text(path, LARGEST_MODEL_FILE)
     except (OSError, ValueError):
         return message
-    return ". ".join(part for part in (message.rstrip("."), advice(text, path)) if part)
+    cure = advice(text, path)
+    end = "" if message.endswith("?") else "."
+    return f"{message.rstrip('.')}{end} {cure}" if cure else message
 
 
 def _steps(source: ModelSource) -> Iterator[str]:
     yield from _import_step(source.missing_imports)
-    if source.runs_from is not None:
-        if source.last_line_of_model and source.last_line_of_model < source.runs_from:
-            cut = f"keep lines 1 to {source.last_line_of_model}; what follows"
-        else:
-            cut = f"take out line {source.runs_from}, and all else that"
-        yield f"{cut} runs when the file is imported, which should read no data and train nothing"
+    if source.running:
+        yield (
+            f"{_cut(source.running, source.last_line_of_model)} runs when the file is imported, "
+            "which should read no data and train nothing"
+        )
     if source.model_class == "GPT" and source.config_class == "GPTConfig":
         yield from _call_step(source)
     elif source.model_class is not None:
         yield _name_step(source, source.model_class)
+
+
+def _cut(running: Sequence[tuple[int, int]], last: int | None) -> str:
+    """The lines to take out, up to the verb: the first statement that runs, or all that follows the
+    model, or both."""
+    (first, end), (latest, _) = running[0], running[-1]
+    lines = f"line {first}" if first == end else f"lines {first} to {end}"
+    if last is None or latest < last:
+        return f"take out {lines}, and all else that"
+    if first < last:
+        return f"take out {lines}, and all that follows line {last}: it"
+    return f"keep lines 1 to {last}; what follows"
 
 
 def _import_step(missing: Sequence[MissingImport]) -> Iterator[str]:
@@ -167,24 +182,20 @@ def read_source(text: str, path: Path) -> ModelSource:
     modules = {name: node for name, node in classes.items() if _is_module(node, classes)}
     model = _model_class(modules)
     config = _config_class(classes, modules, model)
-    runs = [node for node in tree.body if _runs(node)]
+    running = [(node.lineno, node.end_lineno or node.lineno) for node in tree.body if _runs(node)]
     last = max((node.end_lineno or 0 for node in modules.values()), default=None)
-    first_run = runs[0].lineno if runs else None
-    after = [node.lineno for node in runs if last is not None and node.lineno > last]
-    if after and after[0] == first_run:
-        first_run = after[0]
     takes = _positional(_method(model, "forward"))
     made_of = _positional(_method(model, "__init__"))
     return ModelSource(
         missing_imports=tuple(_missing_imports(tree, path)),
-        runs_from=first_run,
+        running=tuple(running),
         last_line_of_model=last,
         config_class=config.name if config else None,
         model_class=model.name if model else None,
         config_fields=_fields(config),
         made_of=len(made_of),
         takes_targets=not takes or any(TARGETS.fullmatch(name) for name in takes[1:2]),
-        own_words=_own_words(config, modules),
+        own_words=_own_words(config, classes, modules),
     )
 
 
@@ -208,7 +219,7 @@ def _missing_imports(tree: ast.Module, path: Path) -> Iterator[MissingImport]:
                     bound = alias.asname or alias.name.split(".")[0]
                     yield _missing(alias.name, node.lineno, [bound], uses, path)
         elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
+            module = "." * node.level + (node.module or ", .".join(a.name for a in node.names))
             if node.level or not _is_installed(module.split(".")[0]):
                 bound_names = [alias.asname or alias.name for alias in node.names]
                 yield _missing(module, node.lineno, bound_names, uses, path)
@@ -218,11 +229,10 @@ def _missing(
     module: str, line: int, bound_names: list[str], uses: dict[str, list[int]], path: Path
 ) -> MissingImport:
     used_lines = sorted({number for name in bound_names for number in uses.get(name, ())})
-    first = module.lstrip(".").split(".")[0]
-    is_beside = bool(first) and any(
-        path.with_name(name).exists() for name in (f"{first}.py", first)
-    )
-    return MissingImport(module, line, tuple(used_lines), is_beside or module.startswith("."))
+    first = re.split(r"[., ]", module.lstrip("."))[0]
+    beside = {path.with_name(name) for name in (f"{first}.py", first)} - {path}
+    is_beside = bool(first) and any(map(Path.exists, beside))
+    return MissingImport(module, line, tuple(used_lines), is_beside)
 
 
 def _is_installed(package: str) -> bool:
@@ -334,13 +344,17 @@ def _fields(node: ast.ClassDef | None) -> tuple[str, ...]:
     )
 
 
-def _own_words(config: ast.ClassDef | None, modules: dict[str, ast.ClassDef]) -> tuple[str, ...]:
-    """The fields that modules read of something called config and that neither nanoGPT nor the
-    file's own config class has."""
+def _own_words(
+    config: ast.ClassDef | None,
+    classes: dict[str, ast.ClassDef],
+    modules: dict[str, ast.ClassDef],
+) -> tuple[str, ...]:
+    """The fields that modules read of something called config and that neither nanoGPT nor a class
+    of the file has: one that a wrapper translates to stands beside GPTConfig."""
     if config is None or config.bases:
         return ()
     fields = {*NANOGPT_FIELDS, "dropout", "bias"}
-    for part in ast.walk(config):
+    for part in (part for name in classes.keys() - modules for part in ast.walk(classes[name])):
         if isinstance(part, ast.FunctionDef):
             fields.add(part.name)
         elif isinstance(part, ast.Name | ast.Attribute) and isinstance(part.ctx, ast.Store):

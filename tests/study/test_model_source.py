@@ -100,6 +100,47 @@ def test_words_of_a_files_own_for_sizes_are_named() -> None:
     assert advice(text.replace("    n_layer: int", "    heads: int = 4\n    n_layer: int"), Path("mine.py")) == ""  # fmt: skip
 
 
+def test_words_that_a_wrapper_translates_to_are_not_blamed() -> None:
+    """The way to the wrapper must not lead back to it, whatever else the file lacks."""
+    text = (MODELS / "baseline.py").read_text().replace("config.n_head", "config.heads")
+    assert "GPT reads heads" in advice(text, Path("mine.py"))
+    assert advice(f"class ModelArgs:\n    heads: int = 4\n{text}", Path("mine.py")) == ""
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "says"),
+    [
+        ("with open(__file__) as f:\n    text = f.read()\n", "", "Take out lines 1 to 2, and all else that runs when"),
+        ("with open(__file__) as f:\n    text = f.read()\n", "assert 1 == 1\nGPT()\n", "Take out lines 1 to 2, and all that follows line 16: it runs when"),
+        ("", "GPT()\n", "Keep lines 1 to 14; what follows runs when"),
+    ],
+)  # fmt: skip
+def test_a_statement_is_taken_out_whole(above: str, below: str, says: str) -> None:
+    """What is left of the file, once the advice is followed, is Python."""
+    body = SCRIPT[SCRIPT.index("class Block") : SCRIPT.index("for step")].replace("Whole", "GPT")
+    text = f"{above}class GPTConfig:\n    pass\n{body.strip()}\n{below}"
+    assert says in advice(text, Path("mine.py"))
+
+
+def test_an_import_from_the_files_package_names_what_it_imports(tmp_path: Path) -> None:
+    file = tmp_path / "surely_mine.py"
+    file.write_text("from . import masks as _masks\nfrom surely_mine.norms import Norm\n")
+    (tmp_path / "masks.py").touch()
+    said = advice(file.read_text(), file)
+    assert "imports .masks, which lies beside this file" in said
+    assert "line 2 imports surely_mine.norms, which is not installed" in said
+    (tmp_path / "masks.py").unlink()
+    assert "imports .masks, which is of its package" in advice(file.read_text(), file)
+
+
+def test_a_question_is_followed_by_the_advice(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(SCRIPT)
+    assert "does it loop? To make it a model file" in with_advice("does it loop?", file)
+    file.write_text("x = 1\n")
+    assert with_advice("does it loop?", file) == "does it loop?"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
