@@ -154,6 +154,9 @@ def open_the_app(installed: Path, cwd: Path) -> None:
                 pytest.fail(f"the app ended: {drawn.decode()}")
         assert b"Traceback" not in drawn, drawn.decode()
         app.terminate()
+        with contextlib.suppress(OSError):  # unread, its last words would keep it waiting
+            while os.read(ours, 4096):
+                pass
     os.close(ours)
 
 
