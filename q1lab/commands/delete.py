@@ -10,7 +10,7 @@ from q1lab.commands._options import json_option
 from q1lab.commands._output import print_json, print_text
 from q1lab.commands._store import open_store
 from q1lab.ground import paths, text_formats
-from q1lab.ground.errors import OK, Problem
+from q1lab.ground.errors import OK, Problem, notice
 from q1lab.ground.files import printable
 from q1lab.journal import delete_restore, trash
 
@@ -53,8 +53,13 @@ def delete(study: tuple[str, ...], empty: bool, dry_run: bool, yes: bool, as_jso
     done = not dry_run and _agrees(f"Move {len(previews)} of your studies to the trash?", yes)
     if done:
         with open_store() as store:
-            for preview in previews:
-                delete_restore.delete_study(store, preview.id)
+            for at, name in enumerate(names):
+                try:
+                    delete_restore.delete_study(store, name)
+                except BaseException:
+                    if at:
+                        notice(f"deleted before that: {', '.join(names[:at])}")
+                    raise
     if as_json:
         print_json(
             [{"study": preview.id, "bytes": preview.bytes, "deleted": done} for preview in previews]

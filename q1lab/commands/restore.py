@@ -13,7 +13,7 @@ from q1lab.commands._output import print_json, print_text
 from q1lab.commands._store import open_store
 from q1lab.ground import paths
 from q1lab.ground.errors import FAILED, OK, Problem
-from q1lab.ground.files import expand_user
+from q1lab.ground.files import expand_user, remove_inside
 from q1lab.journal import delete_restore, on_record, study_names
 from q1lab.journal.store import Store
 from q1lab.study import bundle, studies
@@ -42,7 +42,6 @@ def restore(place: Path, name: str | None, as_json: bool) -> int:
             trashed = _trashed(store, str(place))
             if trashed is not None:
                 study = studies.load(delete_restore.restore_study(store, trashed, name))
-                on_record.record_begin(store, study)
                 return _report(study, as_json)
     if not place.exists():
         raise Problem(
@@ -51,9 +50,16 @@ def restore(place: Path, name: str | None, as_json: bool) -> int:
             next="`q1lab delete --empty --dry-run` lists the trash, `q1lab status` the studies",
         )
     with bundle.taken_in(place) as received, open_store() as store:
-        on_record.prove_as_declared(store, replace(received.study, id=name or received.study.id))
-        study = bundle.restore(received, place, name)
-        on_record.record_begin(store, study)
+        adopted: Study | None = None
+        try:
+            with store.act():
+                declared = replace(received.study, id=name or received.study.id)
+                on_record.record_begin(store, declared)
+                study = adopted = bundle.restore(received, place, name)
+        except BaseException:
+            if adopted is not None:  # the record of it was refused
+                remove_inside(adopted.files.root)
+            raise
         if received.learners_name:
             with contextlib.suppress(Problem):  # another study has its name by now
                 study_names.give_name(store, study.id, received.learners_name)

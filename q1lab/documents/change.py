@@ -118,7 +118,14 @@ class Change:
             raise
         saved = replace(saved, copy=copy)
         if self.after is not None and not dry_run:
-            self.after(store, saved)
+            try:
+                self.after(store, saved)
+            except Problem:
+                done = "written" + (f" and committed ({saved.sha[:7]})" if saved.sha else "")
+                names = self.describe_paths(self.files)
+                verb = "are" if len(self.files) > 1 else "is"
+                notice(f"{names} {verb} {done}; only the journal has no note of it")
+                raise
         if saved.commit is not None:
             _refuse_changed_studies(saved.commit)
         return saved

@@ -1,14 +1,15 @@
 """Deleting studies and bringing them back.
 
 Nothing here is done to a study that is alive. A study that is deleted is moved into the trash as a
-whole, and from there back, or away for good: so a kill leaves it here or there.
+whole, and from there back, or away for good: so a kill leaves it here or there. What is on record
+of it and the move are one act: where one fails, neither happened.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -121,17 +122,30 @@ def delete_study(store: Store, study_id: str) -> Path:
                     **{key: row[key] for key in ("state", "val_loss", "ended")},
                     "seen": seen.shows_number(row),
                 }
-        store.add("delete", study=study_id, plan=plan, runs=runs)
         prove_inside(folder.parent, paths.home())
         private_folder(paths.trash_dir())
         place, number = paths.trash_dir() / study_id, 1
         while place.exists() or place.is_symlink():
             place, number = place.with_name(f"{study_id}.{number + 1}"), number + 1
-        trash.move_away(folder, place)
+        with _moved_back(folder, place), store.act() as add:
+            add("delete", study=study_id, plan=plan, runs=runs)
+            trash.move_away(folder, place)
         return place
     finally:
         if lock is not None:
             os.close(lock)
+
+
+@contextlib.contextmanager
+def _moved_back(source: Path, target: Path) -> Iterator[None]:
+    """Where the block fails after it moved a folder, the folder goes back."""
+    try:
+        yield
+    except BaseException:
+        if not source.exists():
+            with contextlib.suppress(OSError):
+                target.rename(source)
+        raise
 
 
 def trashed_folder(name: str) -> Path | None:
@@ -141,21 +155,27 @@ def trashed_folder(name: str) -> Path | None:
 
 
 def restore_study(store: Store, place: Path, name: str | None = None) -> str:
-    """Move a study out of the trash, under ``name`` if given; returns its name. Problem when there
-    is one of that name, or its plan is not the one on record: then it stays in the trash."""
+    """Move a study out of the trash, under ``name`` if given, and put it on record; returns its
+    name. Problem when there is one of that name, or its plan is not the one on record: then it
+    stays in the trash."""
     prove_inside(place.parent, paths.home())
     plan, study = paths.StudyPaths(place).plan, None
     with contextlib.suppress(OSError, ValueError, Problem):
         study = studies.from_dict(studies.read_plan(plan))
-    name = name or (study.id if study else place.name)
+    own_name = place.name
+    if study and own_name.startswith(f"{study.id}."):
+        own_name = study.id
+    name = name or own_name
     target = studies.free_folder(name)
-    if study:
-        on_record.prove_as_declared(store, replace(study, id=name))
-    if study and name != study.id:
-        write_atomic(plan, studies.encode_plan(replace(study, id=name)))
-        remove_inside(place / "wandb")  # the runs there are those of the study with the old name
     private_folder(target.parent)
-    trash.move_away(place, target)
+    with _moved_back(place, target), store.act():
+        if study:
+            on_record.record_begin(store, replace(study, id=name))
+        if study and name != study.id:  # also where a restore under another name was cut off
+            write_atomic(plan, studies.encode_plan(replace(study, id=name)))
+        if name != own_name:
+            remove_inside(place / "wandb")  # its runs are those of the study with the old name
+        trash.move_away(place, target)
     return name
 
 

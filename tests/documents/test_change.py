@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from q1lab.documents.change import read_document, save_files
-from q1lab.ground.errors import Problem
+from q1lab.documents.change import Change, read_document, save_files
+from q1lab.ground.errors import NOTICES, Problem
 from q1lab.ground.git_repository import NeedsYes, Repository
-from tests.kit.repos import begun, of_its_own
+from q1lab.journal.store import Store
+from tests.kit.repos import begun, git, of_its_own
 
 
 @pytest.fixture
@@ -45,6 +46,21 @@ def test_what_git_refused_is_committed_by_the_next_try_without_a_question(repo: 
     done = save_files(both, "docs", repo)
     assert done.commit is not None
     assert done.commit.files == ("deep/er/new.md", "old.md")
+
+
+def test_a_commit_that_the_journal_could_not_note_is_said(repo: Repository) -> None:
+    path = repo.root / "mine.md"
+
+    def refuse(*_: object) -> None:
+        raise Problem("no space left")
+
+    change = Change({path: b"ours\n"}, "docs: mine", repo, "", after=refuse)
+    with Store() as store, pytest.raises(Problem, match="no space left"):
+        change.save(store)
+    sha = git(repo.root, "rev-parse", "--short=7", "HEAD").strip()
+    assert [
+        f"mine.md is written and committed ({sha}); only the journal has no note of it"
+    ] == NOTICES
 
 
 def test_a_missing_yes_is_found_before_anything_is_written(repo: Repository) -> None:

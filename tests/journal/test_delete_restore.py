@@ -188,6 +188,82 @@ def test_a_deletion_that_was_cut_off(trained: str, monkeypatch: pytest.MonkeyPat
     assert len(away()) == 1
 
 
+def acts_on_record() -> list[str]:
+    with Store() as store:
+        rows = store.db.execute("SELECT body FROM acts ORDER BY id").fetchall()
+    return [json.loads(body)["act"] for (body,) in rows]
+
+
+def test_a_study_that_the_disk_keeps_is_not_on_record_as_deleted(
+    trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, real = acts_on_record(), trash.move_away
+
+    def moved_but_not_synced(source: Path, target: Path) -> None:
+        real(source, target)
+        raise Problem("no space left")
+
+    monkeypatch.setattr(trash, "move_away", moved_but_not_synced)
+    with pytest.raises(Problem, match="no space left"):
+        delete(trained)
+    assert acts_on_record() == before
+    assert studies.ids() == [trained]
+
+
+def test_a_deletion_that_stops_says_what_is_gone(
+    trained: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "swiglu", *SMALL]) == 0
+    monkeypatch.setattr(delete_restore, "RELAY_SECONDS", 0.1)
+    held = lab_home.hold(paths.study_dir("swiglu-1") / "wandb" / "relay.lock")
+    capsys.readouterr()
+    assert main(["delete", trained, "swiglu-1", "--yes"]) == 1
+    os.close(held)
+    said = capsys.readouterr().err
+    assert "the relay of swiglu-1 is still at work" in said
+    assert f"deleted before that: {trained}" in said
+    assert studies.ids() == ["swiglu-1"]
+
+
+@pytest.mark.parametrize("broken", ["bundle.restore", "on_record.record_begin"])
+def test_a_restore_that_fails_leaves_neither_the_study_nor_its_record(
+    broken: str,
+    trained: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    new_home: Callable[[], Path],
+) -> None:
+    assert main(["export", trained, str(tmp_path / "a.zip")]) == 0
+    monkeypatch.setenv("Q1LAB_HOME", str(new_home()))
+
+    def refuse(*_: Any) -> None:
+        raise Problem("no space left")
+
+    module, name_in_module = broken.split(".")
+    with monkeypatch.context() as disk:
+        disk.setattr({"bundle": bundle, "on_record": on_record}[module], name_in_module, refuse)
+        assert main(["restore", str(tmp_path / "a.zip")]) == 2
+    assert (studies.ids(), acts_on_record()) == ([], [])
+    assert main(["restore", str(tmp_path / "a.zip")]) == 0
+    assert (studies.ids(), acts_on_record()) == ([trained], ["begin"])
+
+
+def test_a_restore_under_another_name_that_was_cut_off_left_the_first_one(
+    trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete(trained)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(trash, "move_away", killed)
+        main(["restore", trained, "--name", "other-1"])
+    assert studies.ids() == []
+    assert main(["restore", trained]) == 0
+    assert [studies.load(name).id for name in studies.ids()] == [trained]
+
+
 def test_a_deleted_study_comes_back_whole(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
     name(trained, "warm")
     before, files = results(capsys, trained), tree(paths.study_dir(trained))
