@@ -19,6 +19,7 @@ from q1lab.judgment.blocks import Table
 from q1lab.judgment.facts import Fact, Part, facts_of, next_step
 from q1lab.judgment.judgment import Judgment
 from q1lab.judgment.lines import Line, packed, prose
+from q1lab.judgment.names import finished_runs
 from q1lab.judgment.subject import ARMS
 from q1lab.judgment.terminal_figure import figure_pieces, table_pieces
 
@@ -216,12 +217,13 @@ def to_json(j: Judgment) -> dict[str, Any]:
             "arms": {
                 arm: {
                     "variant": name,
+                    "n": n,
                     "values": j.arms[arm].values,
                     "mean": j.arms[arm].mean,
                     "std": j.arms[arm].std,
                     **j.arms[arm].costs,
                 }
-                for arm, name in zip(ARMS, j.names, strict=True)
+                for arm, name, n in zip(ARMS, j.names, finished_runs(j), strict=True)
             },
             "asked": asdict(j.asked),
             "plan": asdict(j.plan),

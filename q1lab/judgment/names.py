@@ -42,6 +42,11 @@ def finished_runs(j: Judgment) -> tuple[int, int]:
     return base, modified
 
 
+def sample_sizes(j: Judgment) -> tuple[int, ...]:
+    """The number of pairs, or of each arm's runs."""
+    return (j.analysis.n,) if j.analysis.headline == "paired" else finished_runs(j)
+
+
 def sample(j: Judgment) -> str:
     """What is counted: ``3 pairs``, ``3 seeds per arm``, ``4 and 8 runs``."""
     if j.analysis.headline == "paired":

@@ -117,7 +117,7 @@ def series_lines(series: SeriesResult, width: int = 80) -> list[Line]:
 def series_heading(result: SeriesResult) -> str:
     """The series in one line: its members, baseline and seeds, as declared."""
     share, base = result.share, names.short_name(result.baseline)
-    counts = sorted({c.analysis.n for c in result.comparisons})
+    counts = sorted({n for c in result.comparisons for n in names.sample_sizes(c)})
     sizes = " to ".join(map(str, counts[:1] + counts[-1:] * (len(counts) > 1)))
     seeds = f"{sizes} {result.sample_word} each"
     if result.pairs_planned is not None:

@@ -252,6 +252,18 @@ def test_unequal_arms_are_said_to_claim_more_often(capsys: Out) -> None:
     assert "With no true difference, up to 5 in 100" in capsys.readouterr().out
 
 
+def test_a_table_of_unequal_arms_names_the_smallest_and_the_largest(capsys: Out) -> None:
+    rows = ["arm,mean,std,n", "baseline,1.5,0.01,5", "new,1.4,0.01,3", "third,1.42,0.02,8"]
+    options, text = ("--better", "lower"), "\n".join(rows)
+    out = said(capsys, *options, text=text)
+    assert "2 modifications against baseline, 3 to 8 runs each" in out, (
+        "the smaller arm stood for both"
+    )
+    members = record(capsys, *options, text=text)["members"]
+    sizes = [[arm["n"] for arm in each["comparison"]["arms"].values()] for each in members]
+    assert sizes == [[5, 3], [5, 8]]
+
+
 def test_lists_have_no_pairs(capsys: Out) -> None:
     for modified in ("9.1,9.25,9.2", "9.1,9.3,9.2"):
         words = ["judge", "--better", "lower", "--baseline", "9.1,9.3,9.2", "--modified", modified]
