@@ -1,7 +1,7 @@
 """A key/value cache in forty lines.
 
 It decodes token by token and counts what is stored and what is read.
-`python toy_cache.py` compares 4, 2 and 1 key/value heads. Change the
+`python toy_cache.py` compares 4, 2 and 1 K/V heads. Change the
 numbers and run it again.
 """
 
@@ -35,6 +35,6 @@ if __name__ == "__main__":
     for kv_heads in (4, 2, 1):
         stored, read = decode(kv_heads)
         print(
-            f"{kv_heads} key/value heads: {stored:8,} bytes stored,",
+            f"{kv_heads} K/V heads: {stored:8,} bytes stored,",
             f"{read:10,} bytes read",
         )
