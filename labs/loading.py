@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -106,4 +107,17 @@ def describe(error: BaseException, path: Path) -> str:
     """One line: file, line, kind and message of an error in a model file."""
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     first = next(iter(message.strip().splitlines()), "")
-    return f"{where(error, path)}: {type(error).__name__}: {first}"[:500]
+    if isinstance(error, MemoryError):
+        first = first or "out of memory"
+    return f"{where(error, path)}: {type(error).__name__}: {first[:400]}{cure(error)}"
+
+
+def cure(error: BaseException) -> str:
+    """What to do about an error that a machine gives cause for, to put behind its message; "" for
+    any other."""
+    message = str(error)
+    if not torch.cuda.is_available() and re.search("CUDA|NVIDIA", message):
+        return "; there is no GPU here: leave out .cuda() and device='cuda', use device=idx.device"
+    if isinstance(error, MemoryError) or "allocate memory" in message:
+        return "; it asks for more than there is: do its sizes follow GPTConfig?"
+    return ""

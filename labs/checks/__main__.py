@@ -4,7 +4,8 @@ The request, as JSON: "file"; "for", a modification, or several joined by + (def
 "compared", the name and the path of the file to compare with, if that is not q1lab's baseline;
 "settings", fields of the file's own GPTConfig at other values; "only", the names of the checks to
 run, if not all; "step_seconds", the limit of one
-check, of processor time; and "memory_mb", that of data memory, where the system has one.
+check, of processor time; "waiting_seconds", that of a time in which nothing is computed; and
+"memory_mb", that of data memory, where the system has one.
 
 Results go to standard output as they come, one JSON object per line; whatever the file prints goes
 to standard error. Its lines, by "event": begin {"name"}, check {the fields of
@@ -47,7 +48,7 @@ def main() -> int:
 
     try:
         return run(Path(request["file"]).absolute(), request, say)
-    except (Unusable, limits.TookTooLong) as error:
+    except (Unusable, limits.TookTooLong, limits.Waits) as error:
         say("unusable", message=str(error))
         return 2
 
@@ -79,13 +80,14 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
     warnings.filterwarnings("ignore", "None of the inputs have requires_grad")
     # CUDA maps gigabytes for itself
     limits.limit_memory(request.get("memory_mb", 4096) * (4 if torch.cuda.is_available() else 1))
-    step = limits.TimedSteps(path, request.get("step_seconds", 20.0))
+    step = limits.TimedSteps(
+        path, request.get("step_seconds", 20.0), request.get("waiting_seconds", 0.0)
+    )
     try:
         with step("loading the file"):
             module = loading.load(path)
     except (loading.ModelError, Unusable, limits.TookTooLong) as error:
-        full = "; it needs more memory than a check may use" * ("MemoryError" in str(error))
-        raise Unusable(f"{interfaces.with_asserted_line(str(error))}{full}") from error
+        raise Unusable(interfaces.with_asserted_line(str(error))) from error
     settings, compared = request.get("settings", {}), request.get("compared")
     with step("looking at the file"):
         try:

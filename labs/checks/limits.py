@@ -6,9 +6,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TextIO
 
 
@@ -20,6 +22,11 @@ class TookTooLong(Exception):
     """A step went over its time, which says nothing of the file but that it is slow."""
 
 
+class Waits(BaseException):
+    """The file waits for what may never come: its line, and what to do. Not an Exception, as
+    Late, and no check goes on after it."""
+
+
 class Late(BaseException):
     """Ends a step that went over its time. Not an Exception, so that a learner's `except Exception`
     doesn't swallow it."""
@@ -27,19 +34,36 @@ class Late(BaseException):
 
 class TimedSteps:
     """Runs one step after another under a limit of processor time, and turns unwanted ends into
-    messages. On a busy machine a step may take longer; one that waits is for the parent to end."""
+    messages. On a busy machine a step may take longer; one that computes nothing for
+    ``waiting_seconds`` (0 sets no limit) raises Waits."""
 
-    def __init__(self, path: Path, seconds: float) -> None:
-        self.path, self.seconds = path, seconds
+    def __init__(self, path: Path, seconds: float, waiting_seconds: float = 0.0) -> None:
+        self.path, self.seconds, self.waiting_seconds = path, seconds, waiting_seconds
+        self.name, self.computed = "", 0.0
         signal.signal(signal.SIGPROF, self._late)
+        signal.signal(signal.SIGALRM, self._look)
 
     def _late(self, *_: object) -> None:
         raise Late
 
+    def _look(self, _: int, frame: FrameType | None) -> None:
+        before, self.computed = self.computed, time.process_time()
+        if self.computed - before > 0.02 * self.waiting_seconds:
+            return
+        while frame is not None and frame.f_code.co_filename != str(self.path):
+            frame = frame.f_back
+        at = f"{self.path}:{frame.f_lineno}" if frame else str(self.path)
+        raise Waits(
+            f"{at}: it waits, and has computed nothing for {self.waiting_seconds:g} s, while "
+            f"{self.name}: take out what sleeps, or waits for input, a program or the network"
+        )
+
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
+        self.name, self.computed = name, time.process_time()
         # again and again, should the file catch it
         signal.setitimer(signal.ITIMER_PROF, self.seconds, 0.5)
+        signal.setitimer(signal.ITIMER_REAL, self.waiting_seconds, self.waiting_seconds)
         try:
             yield
         except Late as late:
@@ -47,11 +71,16 @@ class TimedSteps:
                 f"{self._at(late)}: took over {self.seconds:g} s of processor time, while {name}"
             ) from late
         except SystemExit as leaving:
-            raise Unusable(f"{self._at(leaving)}: it calls exit, while {name}") from leaving
+            raise Unusable(
+                f"{self._at(leaving)}: it calls exit, while {name}: take that out"
+            ) from leaving
         except MemoryError as full:
-            raise Unusable(f"{self._at(full)}: out of memory, while {name}") from full
+            raise Unusable(
+                f"{self._at(full)}: out of memory, while {name}: do its sizes follow GPTConfig?"
+            ) from full
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _at(self, error: BaseException) -> str:
         frames = traceback.extract_tb(error.__traceback__)

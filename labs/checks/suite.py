@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from labs import checks, models
+from labs import checks, loading, models
 from labs.checks import cache, generic
 from labs.checks.limits import TookTooLong, Unusable
 from labs.checks.property_check import (
@@ -78,7 +78,7 @@ def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext)
     is_interface = check is generic.interface
     facts: dict[str, Any] = {"passed": False}
     try:
-        with limit(check.name):
+        with limit(f"checking {check.name}"):
             seen = check.run(subject)
         facts = {"passed": True, "warning": isinstance(seen, Warned)}
     except (NotJudged, TookTooLong) as reason:
@@ -89,6 +89,7 @@ def run_check(check: Check, subject: Any, limit: Limit = contextlib.nullcontext)
         at = own_line(error, subject.path)
         seen = ": ".join(part for part in (type(error).__name__, first_line(error)) if part)
         seen += f" at {at}{fields_in(at, subject)}" if at else ""
+        seen += loading.cure(error)
         # the interface check calls the file as the trainer does, and nothing else: what comes of it
         # stops a training, too. Any other check may be to blame itself where no line is met
         facts["judged"] = is_interface or at is not None
@@ -106,7 +107,7 @@ def run_all(
     limit: Limit = contextlib.nullcontext,
     only: Collection[str] | None = None,
 ) -> Iterator[Result]:
-    """Run the checks one by one, all or `only` those with these names; `begin` hears each name
+    """Run the checks one by one, all or `only` those with these names; `begin` hears each step
     first, and `limit` surrounds each. Ends
     after the interface check when that fails: nothing else could be told.
 
@@ -123,7 +124,7 @@ def run_all(
         return result
 
     for check in due:
-        begin(check.name)
+        begin(f"checking {check.name}")
         if sum(result.late for result in results) >= MOST_LATE:
             check = replace(check, run=out_of_time)
         result = run_check(check, subject, limit)

@@ -322,19 +322,51 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("from torch import nn\ntext = open('input.txt').read()\nclass GPTLanguageModel(nn.Module):\n    def forward(self, idx):\n        pass\n", ["mine.py:2", "input.txt", "five steps"]),
         ("class GPTConfig:\n    pass\ntext = open('input.txt').read()\n", ["mine.py:3", "should read no data"]),
         ("assert 4 % 6 == 0\n", ["mine.py:1", "AssertionError: assert 4 % 6 == 0"]),
-        ("x = 0\nwhile True:\n    x += 1\n", ["mine.py:", "took over 3 s of processor time", "loading", "Take out line 2"]),
+        ("x = 0\nwhile True:\n    x += 1\n", ["mine.py:", "took over 3 s of processor time", "loading", "Take out lines 2 to 3"]),
         ("while True:\n    try:\n        pass\n    except Exception:\n        pass\n", ["took over 3 s of processor time"]),
-        ("line = 'x' * 1000\nwhile True:\n    print(line)\n", ["printed more than 1 MB"]),
-        ("x = bytearray(3 << 30)\n", ["mine.py:1", "MemoryError", "more memory"]),
+        ("line = 'x' * 1000\nwhile True:\n    print(line)\n", ["mine.py: it printed more than 1 MB"]),
+        ("x = bytearray(3 << 30)\n", ["mine.py:1: MemoryError: out of memory; it asks for more than there is"]),
+        ("import torch\nx = torch.ones(25 * 10**9)\n", ["mine.py:2", "100000000000 bytes", "do its sizes follow GPTConfig?"]),
+        ("import torch\nx = torch.ones(3).cuda()\n", ["mine.py:2", "there is no GPU here: leave out .cuda()"]),
+        ("import torch\nx = torch.ones(3, device='cuda')\n", ["mine.py:2", "there is no GPU here: leave out .cuda()"]),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", ["SIGSEGV"]),
     ],
     ids=["import", "exit", "_exit", "raise", "GPT only", "config only", "video", "half of it", "assert", "loop", "loop that catches",
-         "print", "memory", "crash"],
+         "print", "memory", "memory of torch", "cuda", "device", "crash"],
 )  # fmt: skip
 def test_a_file_that_misbehaves_gets_one_clear_line(
     tmp_path: Path, text: str, words: list[str]
 ) -> None:
     said(run_checks(write(tmp_path, text), limits=QUICK), *words)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("raise SystemExit", "mine.py:{}: it calls exit, while checking interface: take that out"),
+        ("bytearray(3 << 30)", "mine.py:{}: out of memory, while checking interface"),
+        ("torch.ones(25 * 10**9)", "do its sizes follow GPTConfig?"),
+        ("torch.ones(3).cuda()", "there is no GPU here: leave out .cuda()"),
+    ],
+)
+@pytest.mark.parametrize("place", ["        super().__init__()\n        self.config", "        x = self.transformer.ln_f"])  # fmt: skip
+def test_a_model_that_misbehaves_when_it_is_made_or_called_is_told_where(
+    line: str, words: str, place: str, tmp_path: Path
+) -> None:
+    text = baseline()
+    assert text.count(place) == 1
+    text = text.replace(place, f"        {line}\n{place}")
+    (_, interface) = run_checks(write(tmp_path, text), "baseline", limits=QUICK).checks
+    at = next(n for n, row in enumerate(text.splitlines(), 1) if line in row)
+    assert words.format(at) in interface.seen
+    assert f"mine.py:{at}" in interface.seen
+
+
+def test_a_file_that_wants_float32_alone_trains_and_passes(tmp_path: Path) -> None:
+    last = "        x = self.transformer.ln_f(x)"
+    wants = "        assert x.dtype == torch.float32, 'float32 alone'\n"
+    report = run_checks(write(tmp_path, baseline().replace(last, wants + last)), "baseline")
+    assert not report.failed
 
 
 def test_what_a_file_imports_may_start_a_process(tmp_path: Path) -> None:
@@ -372,7 +404,28 @@ def test_a_check_that_runs_out_of_time_is_not_judged(tmp_path: Path) -> None:
 
 def test_a_file_that_waits_comes_to_an_end(tmp_path: Path) -> None:
     path = write(tmp_path, "import time\ntime.sleep(1000)\n")
-    said(run_checks(path, limits=CheckLimits(seconds=5)), "it did not end within 5 s")
+    said(run_checks(path, limits=CheckLimits(seconds=5)), "mine.py: it did not end within 5 s")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("import time\ntime.sleep(1000)\n", 2),
+        ("import socket\ns = socket.create_server(('127.0.0.1', 0))\ns.accept()\n", 3),
+        ("while True:\n    try:\n        open('pipe').read() if 0 else __import__('time').sleep(99)\n    except Exception:\n        pass\n", 3),
+    ],
+)  # fmt: skip
+def test_a_file_that_waits_is_told_its_line(tmp_path: Path, text: str, line: int) -> None:
+    report = run_checks(write(tmp_path, text), limits=CheckLimits(waiting_seconds=1.0))
+    said(report, f"mine.py:{line}: it waits, and has computed nothing for 1 s, while loading")
+
+
+def test_a_model_that_waits_ends_the_checks(tmp_path: Path) -> None:
+    last = "        x = self.transformer.ln_f(x)"
+    wait = "        __import__('time').sleep(1000)\n"
+    path = write(tmp_path, baseline().replace(last, wait + last))
+    report = run_checks(path, "baseline", limits=CheckLimits(waiting_seconds=1.0))
+    said(report, "it waits, and has computed nothing for 1 s, while checking interface")
 
 
 ENDLESS = "        while True:\n            pass\n"

@@ -172,9 +172,10 @@ def command_after_checks(
 @dataclass(frozen=True)
 class CheckLimits(child_processes.OutputLimits):
     """Limits on a file's process: those on its output, and seconds of processor time for one check;
-    megabytes of data memory."""
+    seconds without any, of one that waits; megabytes of data memory."""
 
     step_seconds: float = 20.0
+    waiting_seconds: float = 120.0
     memory_mb: int = 4096
 
 
@@ -261,6 +262,7 @@ def run_checks(
         "settings": dict(settings or {}),
         "only": list(of_stranger) or None,
         "step_seconds": limits.step_seconds,
+        "waiting_seconds": limits.waiting_seconds,
         "memory_mb": limits.memory_mb,
     }
     compared = baseline or parents.parent_or_baseline(path).variant.path
@@ -275,7 +277,7 @@ def run_checks(
         stderr=subprocess.PIPE,
     ) as child:
         output = child_processes.follow(child, reading, limits)
-    unusable = reading.unusable or output.stopped
+    unusable = reading.unusable or (output.stopped and f"{path}: {output.stopped}")
     if unusable and reading.step == LOADING:
         unusable = with_advice(unusable, path)
     if unusable is None and not reading.ended:
