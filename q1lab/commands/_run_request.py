@@ -11,12 +11,20 @@ from typing import Any
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import expand_user
 from q1lab.ground.options import KEPT_FOLDER, STUDY_NAME
-from q1lab.study import command_line, kept_folder, kinds, studies, two_commands, variants
+from q1lab.study import (
+    command_line,
+    first_number,
+    kept_folder,
+    kinds,
+    studies,
+    two_commands,
+    variants,
+)
 from q1lab.study.command_arms import COMMAND_OPTIONS, CommandSpec, read_study_toml, with_reading
 from q1lab.study.command_line import OPTIONS, Request, options_with
 from q1lab.study.series import is_sweep
 from q1lab.study.studies import Study
-from q1lab.train import first_number, series_members
+from q1lab.train import series_members
 
 RANGE = "3..8"
 """The seeds of two commands, unless others were typed."""

@@ -17,14 +17,12 @@ from q1lab.compare import comparison_cache, series_reader
 from q1lab.compare.comparison import Comparison, comparison_json
 from q1lab.compare.comparison_cache import compare as make_comparison
 from q1lab.ground.errors import FAILED, OK, UNFINISHED, Problem
-from q1lab.ground.text_formats import first_names
 from q1lab.ground.write_intents import write_output
 from q1lab.journal.store import Store
 from q1lab.judgment import picture, series_table
-from q1lab.study import kinds, series, studies
+from q1lab.study import first_number, kinds, series, studies
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
-from q1lab.train import first_number
 
 
 @click.command(
@@ -134,15 +132,11 @@ def print_silent_run(study: Study) -> bool:
         print_text(f"  {line}" if line else "  reported by name:")
         for option in filter(None, (option for _, option in ways)):
             print_text(f"      {option if series else f'q1lab run {study.id} {option}'}")
-    if missing := study.trainer.loop.missing_files():
-        names = first_names(missing)
-        print_wrapped(f"Put {names} back; then it goes on with q1lab run {study.id}.")
-        return True
     command = "the whole command as you correct it"
     if any(option for _, option in silent.ways):
         with_options = f"{command} and one of these options"
         command = f"one of these, or with {command}" if series is None else with_options
-    print_wrapped(f"It goes on with {command}.")
+    print_wrapped(first_number.goes_on_with(study, command))
     return True
 
 

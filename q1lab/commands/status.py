@@ -34,8 +34,8 @@ from q1lab.judgment.lines import column_sizes, plain_lines, row_text
 from q1lab.judgment.run_states import STATE_SYMBOLS, RunState
 from q1lab.study import kinds, studies
 from q1lab.study import wandb_runs as wandb_state
+from q1lab.study.first_number import silent_run
 from q1lab.study.studies import Study
-from q1lab.train.first_number import silent_run
 
 MAX_STUDIES = 40
 """Studies that are listed; --json has all."""

@@ -28,7 +28,7 @@ from q1lab.judgment.judge import judge
 from q1lab.judgment.judgment import Beside, Commands, Found, Judgment, Plan, Setting
 from q1lab.judgment.metric import Metric
 from q1lab.judgment.run_states import RunState
-from q1lab.study import kinds, studies
+from q1lab.study import first_number, kinds, studies
 from q1lab.study.events import first_start
 from q1lab.study.liveness import is_alive
 from q1lab.study.run_ends import RunEnd, pair_differences
@@ -97,7 +97,10 @@ def arm_names(study: Study) -> tuple[str, str]:
 def commands_of(study: Study, analysis: Analysis, rises: tuple[int, float] | None) -> Commands:
     """The commands that go on from a study's verdict as it is now."""
     is_open = analysis.reason is Reason.INCOMPLETE
-    smaller = shorter = ""
+    alive = is_open and is_alive(study.files)
+    smaller = shorter = corrected = ""
+    if is_open and not alive and first_number.silent_run(study) is not None:
+        corrected = first_number.goes_on_with(study)
     if study.model_files and analysis.detectable is not None:
         half = float(f"{analysis.detectable / 2:.1g}")
         smaller = shlex.join(("q1lab", "plan", study.variant, "--detect", f"{half:g}"))
@@ -105,9 +108,10 @@ def commands_of(study: Study, analysis: Analysis, rises: tuple[int, float] | Non
         shorter = kinds.shorter_command(study, rises[0])
     return Commands(
         go_on=f"q1lab run {study.id}",
-        watch=f"q1lab attach {study.id}" if is_open and is_alive(study.files) else "",
+        watch=f"q1lab attach {study.id}" if alive else "",
         smaller=smaller,
         shorter=shorter,
+        corrected=corrected,
     )
 
 

@@ -4,12 +4,14 @@ figure, and nothing that has to be loaded."""
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from q1lab.compare import comparison_cache
 from q1lab.compare.comparison import Comparison
 from q1lab.compare.published_names import with_published_names
 from q1lab.documents import comparison_tables, html_page, reproduce
 from q1lab.documents.comparison_tables import StudyFacts
+from q1lab.documents.markdown_escape import inline
 from q1lab.documents.reproduce import Reproduction
 from q1lab.documents.templates import Rendered, render_template
 from q1lab.ground.python_source import parse_python
@@ -48,11 +50,11 @@ def _about(study: Study) -> str:
 def comparison_page(store: Store, study: Study) -> str:
     """The page of a study's comparison as HTML."""
     c = with_published_names(comparison_cache.compare(store, study))
-    text = comparison_document(
-        c,
-        comparison_tables.study_facts(c, in_repository=False),
-        reproduce.reproduction_of(study, None, keeps=False),
-    ).text
+    again = reproduce.reproduction_of(study, None, keeps=False)
+    if corrected := c.commands.corrected:  # there is nothing to train again as it stands
+        again = replace(again, command="", notes=(inline(corrected),))
+    facts = comparison_tables.study_facts(c, in_repository=False)
+    text = comparison_document(c, facts, again).text
     figure = picture.draw_comparison(
         c,
         comparison_cache.read_curves(store, study),

@@ -599,6 +599,8 @@ def next_step(j: Judgment) -> str:
             return "Put study.json back as it was."
         case Reason.INCOMPLETE if commands.watch:
             return f"To watch it: `{commands.watch}`"
+        case Reason.INCOMPLETE if commands.corrected:
+            return commands.corrected
         case Reason.INCOMPLETE if commands.go_on:
             return f"To go on: `{commands.go_on}`"
         case Reason.INCOMPLETE:

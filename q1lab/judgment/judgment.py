@@ -146,6 +146,8 @@ class Commands:
     """Plans for a smaller difference."""
     shorter: str = ""
     """Trains up to where the metric was best."""
+    corrected: str = ""
+    """A sentence: how a study goes on that ended with a run that showed no number."""
 
 
 @dataclass(frozen=True, kw_only=True)

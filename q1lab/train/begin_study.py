@@ -18,10 +18,10 @@ from q1lab.ground.text_formats import byte_size, plural
 from q1lab.journal import delete_restore, home_history, ingest_events, on_record, predictions
 from q1lab.journal.store import Store
 from q1lab.judgment.run_states import MISSING, RunState
-from q1lab.study import studies, two_commands
+from q1lab.study import first_number, studies, two_commands
 from q1lab.study.liveness import is_alive
 from q1lab.study.studies import StudiesOnDisk, Study
-from q1lab.train import finished_runs, first_number, launch, series_members
+from q1lab.train import finished_runs, launch, series_members
 from q1lab.train.study_plan import Declaration, Plan, declare_drafts, prove_command_ran_here
 
 WEIGHT_BYTES, RECORD_BYTES = 4, 10_000

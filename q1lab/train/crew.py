@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 
 from q1lab.ground.files import open_private
 from q1lab.ground.text_formats import plural
-from q1lab.study import child_processes
+from q1lab.study import child_processes, first_number
 from q1lab.study.child_processes import log
 from q1lab.study.events import has_ended
 from q1lab.study.studies import Study
-from q1lab.train import early_stopping, first_number, launch, machine
+from q1lab.train import early_stopping, launch, machine
 from q1lab.train.jobs import Job
 
 OUT_OF_MEMORY = 75

@@ -25,8 +25,8 @@ from q1lab.judgment import metric_names
 from q1lab.study import child_processes
 from q1lab.study.command_arms import CommandSpec, arm_words, hash_inputs
 from q1lab.study.command_line import Request
+from q1lab.study.first_number import silent_run
 from q1lab.study.studies import StudiesOnDisk, Study
-from q1lab.train.first_number import silent_run
 from q1lab.train.machine import cores
 
 PREFIX, ANSWER = "first-", "first.json"

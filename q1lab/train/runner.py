@@ -16,10 +16,10 @@ from pathlib import Path
 
 from q1lab.ground.errors import Problem
 from q1lab.ground.files import open_private
-from q1lab.study import child_processes, studies
+from q1lab.study import child_processes, first_number, studies
 from q1lab.study.child_processes import log
 from q1lab.study.studies import Study
-from q1lab.train import first_number, launch, series_members
+from q1lab.train import launch, series_members
 from q1lab.train.crew import Crew
 
 RELAY_LIVED, RELAY_PAUSE = 60.0, 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -133,6 +134,16 @@ def test_a_metric_that_another_study_measures_is_named_with_it(folder: Path) -> 
     )
 
 
+def ends_of_study(folder: Path) -> list[str]:
+    """The last sentence of the newest study for a person, for a program and on its page."""
+    q1lab("export", str(folder / "page.html"), "--overwrite")
+    told = " ".join(re.sub("<[^>]+>", " ", (folder / "page.html").read_text()).split())
+    record = json.loads(q1lab("compare", "--json").stdout)
+    said = " ".join(q1lab("compare").stdout.split())
+    end = str(record["next"])
+    return [said[-len(end) :], end, end if end in told else told]
+
+
 def test_a_study_that_failed_says_what_to_do_first(folder: Path) -> None:
     conf = folder / "conf.yaml"
     conf.touch()
@@ -143,10 +154,13 @@ def test_a_study_that_failed_says_what_to_do_first(folder: Path) -> None:
     anew = " (in the command: type all of it again)"
     assert said == f"next: correct the cause above{anew}, then {command}"
     assert q1lab("compare", "--full").stdout == q1lab("compare").stdout, "it offers what failed"
+    goes_on = "It goes on with the whole command as you correct it."
+    assert ends_of_study(folder) == [goes_on] * 3
     conf.unlink()
+    put_back = f"Put conf.yaml back; then it goes on with {command}."
+    assert ends_of_study(folder) == [put_back] * 3
     assert q1lab("status").stdout.splitlines()[-1] == f"next: put conf.yaml back, then {command}"
     assert json.loads(q1lab("status", "--json").stdout)["next"] == command
-    assert "Put conf.yaml back; then it goes on" in " ".join(q1lab("compare").stdout.split())
     assert q1lab("run", only_study().id, code=2).stderr.endswith(
         "No such file or directory, and the command needs it; put it back\n"
     )

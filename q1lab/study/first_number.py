@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from q1lab.ground.files import printable
+from q1lab.ground.text_formats import first_names
 from q1lab.judgment.run_states import RunState
 from q1lab.study import events
 from q1lab.study.studies import ARMS, Run, Study
@@ -70,6 +71,13 @@ def silent_run(study: Study) -> SilentRun | None:
             run, end = next(iter(failed.items()))
             return SilentRun(run, str(end.get("message", "")), _ways(end))
     return None
+
+
+def goes_on_with(study: Study, command: str = "the whole command as you correct it") -> str:
+    """A sentence for a study that such a run ended: how it goes on."""
+    if missing := study.trainer.loop.missing_files():
+        return f"Put {first_names(missing)} back; then it goes on with q1lab run {study.id}."
+    return f"It goes on with {command}."
 
 
 def _ways(end: events.Event) -> tuple[tuple[str, str], ...]:
