@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from q1lab.compare.comparison_cache import compare
-from q1lab.journal import delete_restore, ingest_events, on_record
+from q1lab.journal import delete_restore, ingest_events, on_record, predictions
 from q1lab.journal.store import Store
 from q1lab.judgment.facts import facts_of
 from q1lab.study import studies
@@ -45,7 +45,7 @@ PROGRAMS = {
 }
 
 
-def planned(text: str, at: int) -> tuple[Study, dict[str, str]]:
+def planned(store: Store, text: str, at: int) -> tuple[Study, dict[str, str]]:
     """The study that this part of a row plans, on disk, and what is special about it."""
     variant, pairs, *rest = text.split()
     special = dict((*word.split("=", 1), "")[:2] for word in rest)
@@ -60,6 +60,14 @@ def planned(text: str, at: int) -> tuple[Study, dict[str, str]]:
     if "small" in special:
         keys["prediction"] = PREDICTION
     name = f"{variant}-{at}"
+    if special.get("predicted"):
+        direction, size, matters = special["predicted"].split(":")
+        expected = predictions.Expected(
+            direction=direction, size=float(size), matters=float(matters), confidence=0.7
+        )
+        predictions.record_prediction(store, "M03-W04", variant, expected)
+    if "predicted" in special:
+        keys["prediction"] = predictions.locked_prediction(store, variant, f"study {name}")
     study = lab_home.make_study(
         name, "rope" if variant == "tool" else variant, tuple(seeds[: sizes[0]]), **keys
     )
@@ -95,6 +103,10 @@ def run(store: Store, study: Study, special: dict[str, str]) -> None:
     on_record.record_begin(store, study)
     how = next((EFFECTS[word] for word in special if word in EFFECTS), {})
     ended = study.seeds[: int(special.get("ended", len(study.seeds)))]
+    if "looked" in special:
+        early = study.seeds[: int(special["looked"])]
+        lab_home.finish(study.with_design(batches=(early,)), **how)
+        compare(store, study)
     lab_home.finish(study, **how)
     for arm in ARMS:
         for seed in study.seeds:
@@ -116,11 +128,13 @@ def test_an_honest_history_is_charged_for_its_looks_alone(
 ) -> None:
     with Store() as store:
         for at, text in enumerate(did.split(";")):
-            study, special = planned(text, at)
+            study, special = planned(store, text, at)
             run(store, study, special)
         c = compare(store, study)
     told = (f"{100 * c.analysis.alpha:g}", str(c.asked.questions), c.analysis.verdict)
     keys = [fact.key for fact in facts_of(c) if fact.key in TOLD]
+    if "predicted" in special:
+        keys += [c.score.outcome if c.score else "unscored", f"δ={c.analysis.delta}"]
     assert told == (level, questions, verdict), f"{name}: told another level, count or verdict"
     assert sorted(keys) == sorted(facts.split()) or (facts == "–" and not keys), (
         f"{name}: told too much or too little of the looks"
