@@ -26,9 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin folder of a new environment that holds the wheel. The dependencies are borrowed from
-    the environment that runs the tests, which has them from the same pyproject."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     build = [
         sys.executable,
@@ -43,6 +41,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, f"no wheel was built: {built.stdout}{built.stderr}"
     (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
+    """The bin folder of a new environment that holds the wheel. The dependencies are borrowed from
+    the environment that runs the tests, which has them from the same pyproject."""
+    folder = wheel.parent
     venv.create(folder / "env", with_pip=False)
     python = folder / "env" / "bin" / "python"
     install = [
@@ -119,6 +125,38 @@ def from_the_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no package index can be reached")
     assert done.returncode == 0, done.stderr
     return folder / "env" / "bin"
+
+
+def test_the_packages_that_readme_names_for_judging_are_enough(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_its_own(tmp_path, monkeypatch)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (packages,) = re.findall(r"`pip install (.+?) && pip install --no-deps dist/q1lab-\*", readme)
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    for what in (packages.split(), ["--no-deps", str(wheel)]):
+        pip = [python, "-m", "pip", "install", "--quiet", *what]
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
+        if "No matching distribution" in done.stderr or "Connection" in done.stderr:
+            pytest.skip("no package index can be reached")
+        assert done.returncode == 0, done.stderr
+    rows = [
+        f"{arm},{seed},{loss}"
+        for seed, (a, b) in enumerate(LOSSES)
+        for arm, loss in (("old", a), ("new", b))
+    ]
+    (tmp_path / "runs.csv").write_text("\n".join(["arm,seed,val_loss", *rows]) + "\n")
+    said = run(python.parent, tmp_path, "judge", "runs.csv", "--baseline", "old")
+    assert "HELPS   new − old = −0.1" in said
+    code = "import q1lab; print(q1lab.judge([2.5, 2.6, 2.7], [2.4, 2.5, 2.7]).html()[:15])"
+    page = subprocess.run(
+        [python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert page.stdout.lower().startswith("<!doctype html>")
+
+
+LOSSES = ((2.51, 2.40), (2.53, 2.44), (2.50, 2.39), (2.55, 2.45))
 
 
 @pytest.mark.long
