@@ -57,11 +57,12 @@ def run(path: Path, request: dict[str, Any], say: Callable[..., None]) -> int:
     """Read, load and check a file; the exit status."""
     began = time.perf_counter()
     say("begin", name="syntax")
+    count = python_line_count(path)
     first = Result(
         "syntax",
         True,
         "a UTF-8 file that Python can parse",
-        f"{python_line_count(path)} lines",
+        f"{count} line{'s' * (count != 1)}",
         "Everything else needs it; this one costs no import.",
         round(time.perf_counter() - began, 3),
     )

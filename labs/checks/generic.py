@@ -162,7 +162,10 @@ def callable_as_trained(s: Subject) -> None:
     forward(idx): Wrong for a missing size, TypeError with the cure for anything else."""
     missing = [name for name in loading.SIZES if name not in s.fields]
     if missing and not loading.takes_any(s.module):
-        raise Wrong(f"GPTConfig has no field {', '.join(missing)}")
+        others = [name for name in s.fields if name not in loading.STANDARD]
+        renamed = f"rename the one that means it ({', '.join(others)}), or " * bool(others)
+        raise Wrong(f"""GPTConfig has no field {", ".join(missing)}: {renamed}add it, as
+            {missing[0]}: int = 1, which every study sets""")
     needed = [
         name
         for name, parameter in inspect.signature(s.module.GPTConfig).parameters.items()

@@ -191,6 +191,10 @@ def judge_head(heads: list[Head], number: int) -> None:
     its values know their position."""
     head, layer = heads[number], heads[number // H * H :][:H]
     if moves(head.v):
+        if not moves(head.v[1:]):
+            raise Wrong(f"""layer {number // H}: the first position's values differ from those of
+                all others, for one token: does something outside attention mix it with the token
+                before it?""")
         raise Wrong(f"""layer {number // H}: one token's values differ from position to position:
             are they rotated, too? Only queries and keys are""")
     if head.origin is None:

@@ -212,7 +212,12 @@ def _missing_imports(tree: ast.Module, path: Path) -> Iterator[MissingImport]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             uses.setdefault(node.id, []).append(node.lineno)
-    for node in tree.body:
+    caught = {
+        part for node in ast.walk(tree) if isinstance(node, ast.Try) for part in ast.walk(node)
+    }
+    inner = (n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level)
+    late = [node for node in inner if node not in caught and node not in tree.body]
+    for node in (*tree.body, *late):  # a file by itself has no package, whenever that is asked for
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if not _is_installed(alias.name.split(".")[0]):

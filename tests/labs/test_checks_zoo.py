@@ -119,7 +119,8 @@ INIT = "def __init__(self, config):\n        super().__init__()\n        self.co
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("    n_head: int = 6\n", "", "GPTConfig has no field n_head"),
+        ("    n_head: int = 6\n", "", "GPTConfig has no field n_head: add it, as n_head: int = 1"),
+        ("    n_head: int = 6\n", "    heads: int = 6\n", "no field n_head: rename the one that means it (heads), or add it, as n_head: int = 1"),
         ("return logits, F.cross", "return F.cross", "forward returned Tensor, not the pair"),
         ("logits = self.head(x)", "logits = F.pad(self.head(x), (0, 3))", "padded, return logits[..., :vocab_size]"),
         ("idx, targets=None)", "idx)", "forward(self, idx) can't be called as forward(idx, targets): give forward a second"),

@@ -170,6 +170,7 @@ TURNS = [
     names("are the queries rotated at all?", rope("queries not rotated", ("rotate", ROT, "k = rotate(k, cos, sin)"))),
     names("do the keys rotate the other way?", rope("keys rotated the other way", ("rotate", "rotate(k, cos, sin)", "rotate(k, cos, -sin)"))),
     names("are they rotated, too?", rope("values rotated too", ("rotate", ROT, ROT + "\n        v = rotate(v, cos, sin)"))),
+    names("does something outside attention mix it with the token before it?", rope("each token mixed with the one before", ("embed", "self.tok(idx)", "self.tok(idx) + F.pad(self.tok(idx)[:, :-1], (0, 0, 1, 0)) / 2"))),
     names("rotated twice?", rope("rotated twice", ("rotate", ROT, ROT + "\n        " + ROT))),
     names("have the same sign", rope("a sign in the rotation", ("helpers", "a * cos - b * sin", "a * cos + b * sin"))),
     names("have the same sign", rope("both signs minus", ("helpers", "a * sin + b * cos", "a * sin - b * cos"))),

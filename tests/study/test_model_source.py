@@ -133,6 +133,16 @@ def test_an_import_from_the_files_package_names_what_it_imports(tmp_path: Path) 
     assert "imports .masks, which is of its package" in advice(file.read_text(), file)
 
 
+def test_an_import_from_the_package_inside_a_function_is_told_with_the_others() -> None:
+    lines = ("from .masks import mask", "", "def f():", "    from .norms import norm", "    try:")
+    text = "\n".join(
+        (*lines, "        from .fast import f", "    except ImportError:", "        pass")
+    )
+    said = advice(text, Path("mine.py"))
+    assert "line 4 imports .norms, which is of its package" in said
+    assert "fast" not in said
+
+
 def test_a_question_is_followed_by_the_advice(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(SCRIPT)

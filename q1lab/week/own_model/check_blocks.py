@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from q1lab.ground.files import printable
+from q1lab.ground.text_formats import plural
 from q1lab.study.own_model.run_checks import CheckReport, CheckResult, command_after_checks
 
 Line = tuple[tuple[str, str], ...]
@@ -70,7 +71,7 @@ def printed_block(report: CheckReport) -> list[CheckBlock]:
     if not lines:
         return []
     left = len(lines) - PRINTED
-    more = (f"… and {left} more lines",) if left > 0 else ()
+    more = (f"… and {plural(left, 'more line')}",) if left > 0 else ()
     return [CheckBlock(words="the file printed:", more=(*lines[:PRINTED], *more))]
 
 

@@ -68,3 +68,5 @@ def test_what_a_file_prints_is_shown_once_and_cut() -> None:
     assert plain(printed_block(report)) == ["the file printed:", "  4 params"]
     many = replace(report, printed="\n".join(map(str, range(20))))
     assert plain(printed_block(many))[-1] == "  … and 12 more lines"
+    one_more = replace(report, printed="\n".join(map(str, range(9))))
+    assert plain(printed_block(one_more))[-1] == "  … and 1 more line"
