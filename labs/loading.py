@@ -109,6 +109,8 @@ def describe(error: BaseException, path: Path) -> str:
     first = next(iter(message.strip().splitlines()), "")
     if isinstance(error, MemoryError):
         first = first or "out of memory"
+    if isinstance(error, SystemExit):
+        return f"{where(error, path)}: it calls exit: take that out"
     return f"{where(error, path)}: {type(error).__name__}: {first[:400]}{cure(error)}"
 
 

@@ -102,7 +102,7 @@ def try_model(
         model = keyed.build(lambda: loading.build(module, config, vocab_size), 0).to(device)
     except loading.ModelError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise loading.ModelError(loading.describe(error, file)) from error
     batch, block = config["batch_size"], config["block_size"]
     tokens = torch.randint(
@@ -121,7 +121,7 @@ def try_model(
         )
     except loading.ModelError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise loading.ModelError(loading.describe(error, file)) from error
     return {
         "n_params": sum(p.numel() for p in model.parameters()),

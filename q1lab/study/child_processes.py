@@ -207,18 +207,21 @@ class FollowedOutput:
 
     def death(self, code: int) -> str:
         """The reason, in words, why the child ended with ``code`` without its last message."""
-        step = self.listener.step
-        if code < 0:
-            known = -code in signal.Signals.__members__.values()
-            name = signal.Signals(-code).name if known else f"signal {-code}"
-            hint = "; out of memory?" if -code == signal.SIGKILL else ""
-            return f"the process was ended by {name}, while {step}{hint}"
-        last = [line for line in self.printed.splitlines() if line.strip()][-1:]
-        last_words = f"; its last line: {last[0][:200]}" if last else ""
-        return (
-            f"the process ended by itself with status {code}, while {step}: does it call "
-            f"os._exit?{last_words}"
-        )
+        return _death(code, self.listener.step, self.printed)
+
+
+def _death(code: int, step: str, printed: str) -> str:
+    if code < 0:
+        known = -code in signal.Signals.__members__.values()
+        name = signal.Signals(-code).name if known else f"signal {-code}"
+        hint = "; out of memory?" if -code == signal.SIGKILL else ""
+        return f"the process was ended by {name}, while {step}{hint}"
+    last = [line for line in printed.splitlines() if line.strip()][-1:]
+    last_words = f"; its last line: {last[0][:200]}" if last else ""
+    return (
+        f"the process ended by itself with status {code}, while {step}: does it call "
+        f"os._exit?{last_words}"
+    )
 
 
 def follow(
@@ -331,9 +334,9 @@ def ask_child(
     try:
         answer: dict[str, Any] = json.loads(out)
     except ValueError:
-        lines = printed.text(1.0).strip().splitlines()
-        last = lines[-1] if lines else f"exit status {child.returncode}"
-        raise Problem(f"the model could not be tried: {last[:500]}", FAILED) from None
+        which = " or ".join(question.get("files", {}).values()) or "this machine"
+        reason = _death(child.returncode, f"trying {which}", printed.text(1.0))
+        raise Problem(reason, FAILED) from None
     if "error" in answer:
         raise Problem(str(answer["error"]))
     return answer

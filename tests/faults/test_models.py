@@ -113,7 +113,8 @@ def test_out_of_memory_is_a_failed_run(faulty: Faulty, tmp_path: Path) -> None:
         ("has a syntax error", "def f(:\n", "SyntaxError"),
         ("raises at import", "raise RuntimeError('not today')\n", "RuntimeError: not today"),
         ("exits at import", "import sys; sys.exit(3)\n", "exit"),
-        ("ends the process", "import os; os._exit(3)\n", "not be tried"),
+        ("exits when it is called", WRAPPED.format(line="raise SystemExit"), "it calls exit: take"),
+        ("ends the process", "import os; os._exit(3)\n", "mine.py: does it call os._exit?"),
     ],
 )
 def test_a_model_file_that(
@@ -124,8 +125,7 @@ def test_a_model_file_that(
     done = q1lab(*words(tmp_path, file), code=None)
     assert done.returncode in (1, 2)
     line = next(line for line in done.stderr.splitlines() if message in line)
-    has_place = "mine.py:" in line
-    assert has_place or kind == "ends the process"
+    assert "mine.py:" in line
     assert q1lab("status").returncode == 0
 
 
