@@ -18,6 +18,13 @@ SHELL_WORD = re.compile(r"\|\|?|&&?|;|[<>]{1,2}|\d?>&\d|.+;")
 SCRIPT = re.compile(r".+\.(?:py|sh|jl|R|js|pl)")
 PLAIN = re.compile(r"[\w@%+=:,./{}-]+")
 """A word that needs no quotes."""
+LAUNCHERS = re.compile(
+    "accelerate|conda|deepspeed|env|ionice|micromamba|mpiexec|mpirun|nice|nohup|numactl|pixi|"
+    "poetry|srun|stdbuf|sudo|taskset|time|timeout|torchrun|uv"
+)
+"""Programs that start the one whose name follows their options."""
+FOR_LAUNCHER = re.compile(r"-.*|\w+=.*|[\d,.:-]+[smhd]?|run|launch|exec")
+"""A word behind a launcher that is not yet the program."""
 Words = Sequence[str]
 
 
@@ -186,9 +193,24 @@ def study_name(loop: CommandSpec, variant: str) -> str:
 
 def _program(words: Words) -> str:
     """The name of the program that a command runs: of its script, of its module, or its own."""
-    if Path(words[0]).name in ("bash", "sh"):
-        words = [inner for word in words[1:] for inner in word.split()]
+    launched = _without_launchers(words)
+    if Path(launched[0]).name in ("bash", "sh"):
+        words = launched = [inner for word in launched[1:] for inner in word.split()]
     script = next((word for word in words if SCRIPT.fullmatch(word)), "")
     module = next((word for flag, word in itertools.pairwise(words) if flag == "-m"), "")
-    path = next((word for word in words if re.fullmatch(r"\.{0,2}/[^=]+", word)), words[0])
+    path = next((word for word in launched if re.fullmatch(r"\.{0,2}/[^=]+", word)), launched[0])
     return Path(script).stem or module.rpartition(".")[2] or Path(path).stem
+
+
+def _without_launchers(words: Words) -> Words:
+    """A command from the program on that its launchers start: one letter after a dash has a value
+    behind it, but those of env and time. All words where no program is found."""
+    launcher = Path(words[0]).name
+    if not LAUNCHERS.fullmatch(launcher):
+        return words
+    has_values = launcher not in ("env", "time")
+    for at, (before, word) in enumerate(itertools.pairwise(words), start=1):
+        is_value = has_values and re.fullmatch("-[A-Za-z]", before)
+        if not is_value and not FOR_LAUNCHER.fullmatch(word):
+            return _without_launchers(words[at:])
+    return words

@@ -82,6 +82,34 @@ def test_what_can_not_be_compared_is_refused_with_its_cure(typed: list[str], say
 
 
 @pytest.mark.parametrize(
+    "launcher",
+    [
+        "srun",
+        "/usr/bin/srun -p gpu -n 4 --exclusive",
+        "torchrun --nproc_per_node=2",
+        "accelerate launch --num_processes 2",
+        "uv run",
+        "poetry run",
+        "env CUDA_VISIBLE_DEVICES=0",
+        "env -i",
+        "time -p",
+        "nice -n 5",
+        "taskset -c 0-3",
+        "timeout 90m",
+        "srun -n 1 env A=1 nice",
+    ],
+)
+@pytest.mark.parametrize("program", ["prog", "python lib/prog.py", "./prog", "bash -c 'prog.py'"])
+def test_an_arm_is_not_called_after_its_launcher(launcher: str, program: str) -> None:
+    words = shlex.split(f"{launcher} {program}")
+    named = two_commands.arm_names([*words, "{seed}"], [*words, "{seed}", "0.1"])
+    assert named == ("baseline", "prog-0.1")
+    assert two_commands.arm_names([*words, "--lr=1"], [*words, "--lr=2"]) == ("lr=1", "lr=2")
+    one, other = (shlex.split(f"{launcher} -n {many} {program}") for many in (2, 3))
+    assert two_commands.arm_names(one, other) == ("n=2", "n=3"), "the launcher is what differs"
+
+
+@pytest.mark.parametrize(
     ("typed", "are"),
     [
         (["rope", "swiglu"], False),
