@@ -268,7 +268,7 @@ def test_the_first_run_locks_the_prediction_and_amending_is_shown(
     assert [old["direction"] for old in out["prediction"]["amended"]] == ["lower"]
     q1lab("modification")
     text = (repo / "MODIFICATION.md").read_text()
-    assert "I amended this prediction" in text
+    assert "This amended prediction replaces:" in text
     # What is scored is what was locked before the runs, not the amendment.
     assert "Predicted, 70% sure: the val loss falls by 0.03 nats." in text
 
