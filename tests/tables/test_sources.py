@@ -259,6 +259,7 @@ def test_pipes_folders_and_absent_files_get_one_line(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run-1.wandb")
     assert "a named pipe" in refused("run-1.wandb")
     assert "doesn't exist" in refused("nothing")
+    assert "--baseline 1.9,1.8 --modified …" in refused("base=1.9,1.8")
     assert "no file fits 'nothing*'" in refused("nothing*")
     (tmp_path / "empty").mkdir()
     assert "TensorBoard events" in refused("empty")

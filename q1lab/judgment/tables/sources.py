@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -35,6 +36,8 @@ from q1lab.judgment.tables.table_rows import read
 MOST_ENTRIES = 200_000
 """Entries of a folder and all below it."""
 
+NUMBERS = re.compile(r"[^=:]+[=:](?P<them>-?[0-9.]+(?:,-?[0-9.]+)+)")
+"""An arm as a person may write it: ``base=1.9,1.8``."""
 
 Pull = Callable[[str], list[RunFiles]]
 """Reads the runs of a project at Weights & Biases into files."""
@@ -91,7 +94,10 @@ def _pieces(label: str | None, source: str, notes: list[str], pull: Pull | None)
 
 def _at(label: str | None, path: Path, notes: list[str]) -> list[RunFiles]:
     if not path.exists():
-        raise Problem(f"{path} doesn't exist", next="give a file, a folder or a pattern", file=path)
+        more = "give a file, a folder or a pattern"
+        if numbers := NUMBERS.fullmatch(str(path)):
+            more = f"an arm's numbers go like this: --baseline {numbers['them']} --modified …"
+        raise Problem(f"{path} doesn't exist", next=more, file=path)
     if path.is_dir():
         return _in_folder(label, path, notes)
     if path.suffix.lower() == ".parquet":
