@@ -138,7 +138,8 @@ def _corrected(
     if study is None or not alone or first_number.silent_run(study) is None:
         raise Problem(
             f"{_flags(reading)} can only go with two commands, or with the name of a study whose "
-            "command has shown no number yet"
+            "command has shown no number yet",
+            next="models are compared by val loss; `q1lab compare STUDY --full` has their speed",
         )
     # a metric that is read by its name needs no pattern
     corrections = {"pattern": "", **reading} if "metric" in reading else reading

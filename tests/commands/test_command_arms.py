@@ -277,6 +277,7 @@ def test_a_command_names_its_seed() -> None:
     ("words", "line"),
     [
         (("rope", "--metric", "m"), "--metric can only go with two commands"),
+        (("rope", "--metric", "seconds"), "`q1lab compare STUDY --full` has their speed"),
         ((), "a VARIANT, "),
         (("study.toml", "--baseline", "x"), "leave --baseline out"),
         (("study.toml", "--metric", "m"), "leave --metric out"),
