@@ -225,6 +225,18 @@ async def test_what_a_row_was_started_for_is_ticked_by_enter_where_a_hand_ticks_
         await until(pilot, lambda: "⏎ go on" in foot(app))
 
 
+async def test_a_row_whose_command_failed_is_started_again_and_not_ticked(tmp_path: Path) -> None:
+    """A download without a network offered "tick"."""
+    async with running(chosen("rope"), config=Config(repo=tmp_path)) as (app, pilot):
+        reader = await to(pilot, "b2b", "b2-wandb")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(reader.current, Action))
+        before = foot(app)
+        await take(app, pilot)  # there is no study to show
+        await until(pilot, lambda: foot(app) == before)
+        assert not app.snapshot.progress.of("b2-wandb").done
+
+
 async def take(app: Q1Lab, pilot: Pilot[Any]) -> None:
     """Press Enter on a row that takes a file, and once more to close what the command printed."""
     await pilot.press("enter")

@@ -7,7 +7,7 @@ import contextlib
 import re
 import shlex
 from codecs import getincrementaldecoder
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,14 +37,20 @@ _REFUSED = re.compile(r"^q1lab: ", re.MULTILINE)
 """The start of q1lab's error messages; a failed command without one has reported findings."""
 
 
-def run_in_pane(app: WeekApp, argv: list[str], preview: Sequence[str] = ()) -> None:
+def run_in_pane(
+    app: WeekApp,
+    argv: list[str],
+    preview: Sequence[str] = (),
+    *,
+    on_failure: Callable[[], None] | None = None,
+) -> None:
     """Run a command in the learner's folder, with its output in a dialog. A commit is shown before
-    it is made."""
+    it is made. ``on_failure`` is called when the dialog closes and the command has failed."""
     is_document = command_named(argv[1:]).removeprefix("course ") in DOCUMENTS
     commits = argv[0] == "q1lab" and is_document and not {"--dry-run", "--no-commit"} & {*argv}
     if commits and not preview and config.load_settings().ask_before_commit:
         preview = [*argv, "--dry-run"]
-    app.push_screen(CommandOutputScreen(argv, learner_folder(app), preview))
+    app.push_screen(CommandOutputScreen(argv, learner_folder(app), preview, on_failure))
 
 
 ENDS_WITHIN = 5.0
@@ -66,12 +72,19 @@ class CommandOutputScreen(Dialog[Any]):
 
     shape = "tall fits"
 
-    def __init__(self, argv: list[str], folder: Path, preview: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        argv: list[str],
+        folder: Path,
+        preview: Sequence[str] = (),
+        on_failure: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         self.shown = self.heading = shlex.join(argv)
         self.argv = argv
         self.preview = preview
         self.folder = folder
+        self.on_failure = on_failure
         self.answered: dict[str, str] = {}
         """Environment that tells the command that the learner has confirmed its commit here."""
         self.printed = ""
@@ -99,6 +112,8 @@ class CommandOutputScreen(Dialog[Any]):
             self._command.cancel()
             with contextlib.suppress(WorkerError):
                 await self._command.wait()
+        if self.on_failure is not None and self.code and not self.found:
+            self.on_failure()
 
     async def _run(self) -> None:
         self.code, self.printed, self.has_ended = None, "", False
@@ -153,8 +168,8 @@ class CommandOutputScreen(Dialog[Any]):
             words = "it asks first"
         elif self.would:
             words = "not done yet"
-        if code == FAILED and self.shown.startswith("q1lab ") and not _REFUSED.search(self.printed):
-            words = "done: it found something"  # as ``post lint`` does
+        if self.found:
+            words = "done: it found something"
         self.show_output("" if self.printed.strip() else "It printed nothing.")
         asks = " · y does it" if self.would else " · y runs it with --yes" if self.asks else ""
         self.box.border_subtitle = f"{words} · Esc closes · c copies{asks}"
@@ -188,6 +203,12 @@ class CommandOutputScreen(Dialog[Any]):
     def would(self) -> bool:
         """True if the dialog shows a preview that ``y`` can carry out."""
         return bool(self.preview) and self.code == 0
+
+    @property
+    def found(self) -> bool:
+        """True if the command worked and reports findings, as ``post lint`` does."""
+        is_ours = self.shown.startswith("q1lab ")
+        return self.code == FAILED and is_ours and not _REFUSED.search(self.printed)
 
     @property
     def asks(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from q1lab.app.commands import FORMS, TITLES
@@ -38,7 +39,10 @@ def open_form_of_act(app: WeekApp, step: Step) -> bool:
     return True
 
 
-def start_action(app: WeekApp, action: Action, step: Step | None) -> None:
+def start_action(
+    app: WeekApp, action: Action, on_failure: Callable[[], None] | None = None
+) -> None:
+    """Carry out an action; ``on_failure`` is called when its command has failed."""
     options = action.options
     if action.kind == "run":
         run_command(app, list(action.argv()))
@@ -53,7 +57,7 @@ def start_action(app: WeekApp, action: Action, step: Step | None) -> None:
 
         app.push_screen(DocumentScreen(learner_folder(app) / str(options["document"])))
     else:
-        run_command(app, list(action.argv()))
+        run_command(app, list(action.argv()), on_failure)
 
 
 def open_link(app: WeekApp, url: str) -> None:
@@ -74,7 +78,9 @@ def open_url(app: WeekApp, url: str) -> None:
     app.notify(f"Opened and copied: {url}", markup=False)
 
 
-def run_command(app: WeekApp, argv: list[str]) -> None:
+def run_command(
+    app: WeekApp, argv: list[str], on_failure: Callable[[], None] | None = None
+) -> None:
     """Carry out a command line inside the app: a training opens its form, a commit is shown before
     it is made, and any other command's output opens in a dialog."""
     from q1lab.app.screens import forms
@@ -98,7 +104,7 @@ def run_command(app: WeekApp, argv: list[str]) -> None:
     if argv[:3] == ["q1lab", "config", "course"]:
         app.set_course(argv[3] == "true")
         return
-    run_in_pane(app, argv)
+    run_in_pane(app, argv, on_failure=on_failure)
 
 
 def find_study(app: WeekApp, name: str | None) -> str | None:

@@ -163,7 +163,7 @@ class WeekScreen(MainScreen):
 
     def _start(self, action: Action) -> None:
         self.reader.start(action)
-        step_actions.start_action(self.q1, action, self.step)
+        step_actions.start_action(self.q1, action, lambda: self.reader.not_done(action))
 
     def _open_form(self, step: Step) -> bool:
         return step_actions.open_step_form(self.q1, step) or step_actions.open_form_of_act(

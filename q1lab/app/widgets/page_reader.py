@@ -159,6 +159,11 @@ class PageReader(VerticalScroll):
         self.started = self.piece
         self._note()
 
+    def not_done(self, action: Action) -> None:
+        """Note that a started action did not work: Enter starts it again, and ticks nothing."""
+        self._started.discard(text_of_action(action))
+        self._note()
+
     def _note(self) -> None:
         """Note what is in sight, and have piece and foot say what Enter does there."""
         if self.size.width == self._width:  # else a new layout scrolls, and not the learner
