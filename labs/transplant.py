@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from labs import loading
 from labs.checks.limits import Unusable
@@ -240,21 +241,69 @@ def attn_ways(call: Call, change: str, sizes: dict[str, Any]) -> Iterator[Way]:
     return matrix_ways(call, (2 * C + 2 * groups * D) * C, orders, "attn_output")
 
 
-@contextlib.contextmanager
-def rotating(smol: Any, sizes: dict[str, Any]) -> Iterator[None]:
-    """While it is on, attention gets rotated queries and keys: a gqa file has no rotation."""
-    real, theta = F.scaled_dot_product_attention, sizes["rope.freq_base"]
+PRODUCTS = (torch.matmul, torch.bmm, Tensor.matmul, Tensor.__matmul__, Tensor.bmm)
+SDPA = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")  # its arguments by place
+Axes = tuple[int, int]  # of an operand: its tokens, its features
 
-    def turned(q: Tensor, k: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        at = torch.arange(q.size(2))
-        q, k = (smol.rotate(t.transpose(1, 2), at, theta).transpose(1, 2) for t in (q, k))
-        return real(q, k, *args, **kwargs)
 
-    F.scaled_dot_product_attention = turned
-    try:
-        yield
-    finally:
-        F.scaled_dot_product_attention = real
+def meeting(equation: str, q: Tensor, k: Tensor, length: int) -> tuple[Axes, ...]:
+    """Where einsum sums the one letter that both have: the axes of q and of k; () elsewhere."""
+    terms, _, out = equation.replace(" ", "").replace("...", "").partition("->")
+    first, _, second = terms.partition(",")
+    common = sorted(set(first) & set(second) - set(out))
+    if len(common) != 1:
+        return ()
+    found = []
+    for x, term, other in ((q, first, second), (k, second, first)):
+        tokens = [c for c in out if c in set(term) - set(other)]
+        tokens = [c for c in tokens if x.size(term.index(c) - len(term)) == length]
+        if tokens:  # the last one: a group of heads may be as long as the text
+            found.append((term.index(tokens[-1]) - len(term), term.index(common[0]) - len(term)))
+    return tuple(found)
+
+
+class Rotating(TorchFunctionMode):
+    """While it is on, attention gets rotated queries and keys: a gqa file has no rotation.
+    They are the operands of its first product over D features for each two of T tokens."""
+
+    def __init__(self, rotate: Callable[[Tensor], Tensor], length: int, features: int) -> None:
+        super().__init__()
+        self.rotate, self.shape = rotate, (length, features)
+        self.done = False
+
+    def axes(self, func: Any, args: tuple[Any, ...]) -> tuple[Axes, ...]:
+        """The axes of q and of k, the last two of args; () where they don't meet."""
+        found: tuple[Axes, ...] = ()
+        if func is F.scaled_dot_product_attention:
+            found = ((-2, -1), (-2, -1))
+        elif func in PRODUCTS and len(args) == 2:
+            found = ((-2, -1), (-1, -2))
+        elif func is torch.einsum and len(args) == 3 and isinstance(args[0], str):
+            found = meeting(*args, self.shape[0])
+        sizes = [
+            tuple(x.size(axis) for axis in at)
+            for x, at in zip(args[-2:], found, strict=False)
+            if x.dim() > 2
+        ]
+        return found if sizes == [self.shape, self.shape] else ()
+
+    def rotated(self, x: Tensor, at: Axes) -> Tensor:
+        rows = x.movedim(at, (-2, -1))  # (…, T, D)
+        return self.rotate(rows.unsqueeze(-2)).squeeze(-2).movedim((-2, -1), at)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is F.scaled_dot_product_attention:
+            kwargs |= zip(SDPA, args, strict=False)
+            args = (kwargs.pop("query"), kwargs.pop("key"))
+        found = () if self.done else self.axes(func, args)
+        if found:
+            self.done = True
+            turned = [self.rotated(x, at) for x, at in zip(args[-2:], found, strict=True)]
+            args = (*args[:-2], *turned)
+        return func(*args, **kwargs)
 
 
 @torch.no_grad()
@@ -280,8 +329,16 @@ def put_in(smol: Any, model: Any, path: Path, change: str) -> str:
         for p, value in zip(params, values, strict=True):
             p.data = value
         place = current.get(length, call)
-        with rotating(smol, sizes) if change == "gqa" else contextlib.nullcontext():
+        if change != "gqa" or length == 1:  # one token alone has nothing to be turned against
             return place.again(x)
+        rotate = functools.partial(
+            smol.rotate, positions=torch.arange(length), theta=sizes["rope.freq_base"]
+        )
+        with Rotating(rotate, length, width // sizes["attention.head_count"]) as rotating:
+            out = place.again(x)
+        if not rotating.done:
+            raise Unusable("its queries meet its keys in no product that q1lab knows to rotate")
+        return out
 
     ids = model.tokenizer.encode(SAMPLE).ids
     x = model.w["token_embd"][torch.tensor([ids])]
@@ -305,6 +362,8 @@ def put_in(smol: Any, model: Any, path: Path, change: str) -> str:
             continue
         try:
             off = float((run(way.params, values, given) - right).norm() / right.norm())
+        except Unusable:
+            raise
         except Exception as failed:
             raise Unusable(loading.describe(failed, path)) from failed
         if best is None or off < nearest:

@@ -185,6 +185,47 @@ def test_a_file_that_cannot_be_placed_is_one_line_and_the_model_alone_spoke(
     assert done.stderr.count("\n") == 1, done.stderr
 
 
+SDPA = "F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)"
+MASK = "torch.ones(T, T, dtype=torch.bool).tril()"
+BY_HAND = f"(({{}}) / q.size(-1) ** 0.5).masked_fill(~{MASK}, -torch.inf).softmax(-1) @ v"
+SCORES = {  # of q and k (B, H, T, D), in place of what labs/models/gqa.py leaves to SDPA
+    "matmul": "q @ k.transpose(-2, -1)",
+    "keys first": "(k @ q.mT).mT",
+    "einsum": "torch.einsum('bhqd,bhkd->bhqk', q, k)",
+    "einsum with an ellipsis": "torch.einsum('...qd,...kd->...qk', q, k)",
+    "einsum of tokens before heads": (
+        "torch.einsum('bqhd,bkhd->bhqk', q.transpose(1, 2), k.transpose(1, 2))"
+    ),
+    "bmm": "torch.bmm(q.flatten(0, 1), k.flatten(0, 1).mT).view(B, -1, T, T)",
+    "groups on an axis of their own": (
+        "(q.unflatten(1, (self.n_kv_head, -1))"
+        " @ k[:, :: self.n_head // self.n_kv_head].unsqueeze(2).mT).flatten(1, 2)"
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCORES)
+def test_groups_whose_scores_are_written_by_hand_get_the_positions(
+    name: str, weights: Path
+) -> None:
+    text = (paths.models_dir() / "gqa.py").read_text()
+    assert SDPA in text, "gqa.py attends otherwise"
+    Path("mine.py").write_text(text.replace(SDPA, BY_HAND.format(SCORES[name])))
+    done = q1lab("speak", "mine.py", "--for", "gqa")
+    assert "the same text" in done.stdout, (done.stdout, done.stderr)
+
+
+def test_groups_whose_queries_meet_keys_in_no_known_product_are_one_line(weights: Path) -> None:
+    text = (paths.models_dir() / "gqa.py").read_text()
+    scores = "(q.unsqueeze(-2) * k.unsqueeze(-3)).sum(-1)"
+    Path("mine.py").write_text(text.replace(SDPA, BY_HAND.format(scores)))
+    done = q1lab("speak", "mine.py", "--for", "gqa", code=2)
+    told = done.stderr.splitlines()[1:]  # below "Checking mine.py …"
+    assert len(told) == 1, done.stderr
+    assert "meet its keys in no product" in told[0], done.stderr
+
+
 REAL = os.environ.get("SPEAKING_WEIGHTS", "")
 
 
