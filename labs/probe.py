@@ -80,6 +80,7 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def name_of_device(device: str) -> str:
+    """The GPU's model for ``cuda``; else the device as given (``cpu``, ``mps``)."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     return device

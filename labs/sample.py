@@ -36,6 +36,8 @@ def main() -> int:
 
 
 def sample(request: dict[str, Any]) -> dict[str, Any]:
+    """The prompt and each arm's passage, for a request as described above. ModelError where a
+    model fails, DataError where the text or the prompt can't be used."""
     torch.set_num_threads(int(request["threads"]))
     corpus = data.load(Path(request["text"]), request["sha256"])
     number = int(request["passage"])

@@ -283,8 +283,8 @@ PAIRS = {"neighbors, (2i, 2i + 1)": -1, "halves, (i, i + D/2)": -2}
 
 
 def pairs_of(t: Tensor) -> tuple[str, Tensor | None]:
-    """The pairs of queries or keys (T, D) that keep their lengths, in words and as complex numbers
-    (T, D / 2)."""
+    """The usual layout of pairs whose lengths are the same at all positions of t (T, D): in words,
+    and as complex numbers (T, D / 2), which are None if neither layout is."""
     for words, axis in PAIRS.items():
         pairs = torch.complex(*cut(t.double(), axis))
         if same_everywhere(pairs.abs(), t):

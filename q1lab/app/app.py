@@ -191,7 +191,7 @@ class Q1Lab(WeekApp):
         )
 
     def set_theme(self, name: str) -> None:
-        """Show a theme from now on."""
+        """Show a theme, and save it as the setting; a dialog where it can't be saved."""
         self.theme = name
         with self.errors_as_dialogs():
             config.save_setting("theme", name)

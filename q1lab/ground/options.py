@@ -60,7 +60,7 @@ class Option:
     def whole_number(self, text: str) -> int:
         """The number that was typed. Problem unless it is a whole number from 1 up."""
         try:
-            number = int(text[:20])
+            number = int(text) if len(text) <= 20 else 0
         except ValueError:
             number = 0
         if number < 1:

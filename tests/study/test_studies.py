@@ -201,6 +201,8 @@ def test_runs_train_from_copies(fake_trainer: Fake, tmp_path: Path) -> None:
         (["rope", "--seeds", "²"], "give how many (3)"),
         (["rope", "--max-iters", "0"], "give a whole number from 1 up"),
         (["rope", "--jobs", "0"], "--jobs '0': give a whole number from 1 up"),
+        (["rope", "--jobs", "5" + " " * 19 + "x"], "give a whole number from 1 up"),
+        (["rope", "--jobs", "1" * 25], "give a whole number from 1 up"),
         (["rope", "--device", "cuda"], "no cuda device here"),
         (["rope", "--device", "tpu"], "tpu"),
         (["rope", "--data", "nowhere.txt"], "no such file"),

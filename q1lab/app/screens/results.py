@@ -131,6 +131,7 @@ class ResultsScreen(StudyActions):
             self.q1.open_study(row.id)
 
     def action_verdict(self) -> None:
+        """Show the comparison of the row's study."""
         row = self._readable_current()
         if row is None:
             return

@@ -150,7 +150,8 @@ def open_verdict(app: WeekApp, name: str | None) -> None:
 
 
 def copy_row(app: WeekApp, row: CursorStop | None) -> None:
-    """Copy a row's command, or a step's answer."""
+    """Copy an action's command, address or document; of a step its answer, or else what its first
+    action has. A notice where there is nothing."""
     text = ""
     if isinstance(row, Action):
         text = text_of_action(row)

@@ -96,6 +96,7 @@ class StudyActions(MainScreen):
             self.show_message(f"{run.name} is {run.state}; there is nothing to run again.")
 
     def action_verdict(self) -> None:
+        """Show the study's comparison: of the pairs so far, until all runs have ended."""
         if self.view is not None:
             self.app.push_screen(VerdictScreen(self.view.row.id, final_comparison(self.view)))
 
