@@ -177,6 +177,14 @@ async def test_a_commands_output_is_shown_as_plain_text_and_esc_ends_it(tmp_path
         await until(pilot, lambda: "status 3" in str(done.query_one(".dialog").border_subtitle))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is not done)
+        silent = CommandOutputScreen(
+            [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path
+        )
+        await app.push_screen(silent)
+        shown = "It has printed nothing yet."
+        await until(pilot, lambda: shown == str(silent.query_one("#printed", Static).content))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not silent)
         missing = CommandOutputScreen([str(tmp_path / "nothing")], tmp_path)
         await app.push_screen(missing)
         await until(

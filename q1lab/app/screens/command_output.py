@@ -117,7 +117,7 @@ class CommandOutputScreen(Dialog[Any]):
 
     async def _run(self) -> None:
         self.code, self.printed, self.has_ended = None, "", False
-        self.show_output()
+        self.show_output("It has printed nothing yet.")
         self.box.border_subtitle = self.running
         program, *words = self.preview or self.argv
         begin = child_processes.python_module("q1lab") if program == "q1lab" else [program]
